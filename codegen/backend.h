@@ -1,0 +1,42 @@
+// What every code generator offers. autotune/, package/ and cli/ see backends through this alone.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codegen/kernel.h"
+#include "codegen/schedule.h"
+#include "codegen/sweep_plan.h"
+#include "codegen/target.h"
+
+namespace normforge {
+
+/// Text of the stages between schedule and machine code, filled in where asked for.
+struct StageText {
+  std::string mlir, llvm, assembly;
+};
+
+class Backend {
+public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  virtual std::span<const Knob> knobs() const = 0;
+
+  /// A schedule that is good unmeasured, from the cost model. The numerics half depends only on norm, reduced extents, memory order and dtypes.
+  virtual Schedule default_schedule(const SweepPlan &, const Target &) const = 0;
+
+  /// Why `schedule` cannot serve `plan` on `target` (where · got · expected · remedy), or nullopt when it can.
+  virtual std::optional<std::string> inapplicable(const SweepPlan &, const Schedule &, const Target &) const = 0;
+
+  /// Compiles. The entry points are called `symbol`, `symbol`_1, … (one per step). Throws UserError with the reason of inapplicable().
+  virtual Kernel compile(const SweepPlan &, const Schedule &, const Target &, const std::string &symbol, StageText *text = nullptr) const = 0;
+};
+
+/// All backends, and the one that serves a target.
+std::span<const Backend *const> backends();
+const Backend &backend_for(const Target &);
+
+} // namespace normforge

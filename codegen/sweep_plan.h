@@ -1,0 +1,62 @@
+// The sweep plan: a specialised program's reductions ordered into passes over the data. Every backend lowers the same plan.
+//
+// A nest iterates over its kept axes; for each kept index it makes sweeps over the reduced axes. A node is a *row* node when it does not vary over
+// a reduced axis, else a *point* node. A sweep evaluates point nodes at each point, accumulates reductions, and writes outputs that vary over
+// reduced axes; the row nodes that its reductions make known follow it. Point outputs are all written in the last sweep, after everything at
+// that point was read, so that an output may be the same memory as an input.
+//
+// A norm whose reductions run over different axes has one nest per set of axes; a value that a later nest needs is kept in a temporary.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dsl/specialize.h"
+
+namespace normforge {
+
+struct Write {
+  int tensor; ///< index in program.tensors, or a temporary: program.tensors.size() + index in SweepPlan::temporaries
+  NodeId node;
+};
+
+struct Sweep {
+  std::vector<NodeId> points;     ///< point nodes to evaluate, operands first
+  std::vector<NodeId> reductions; ///< reductions whose operand is among them (or is a row node: count by summing ones)
+  std::vector<Write> writes;      ///< outputs written at each point; in the last sweep only
+  std::vector<NodeId> rows;       ///< row nodes evaluated once the sweep has ended, operands first
+  std::vector<Write> row_writes;  ///< outputs that vary over kept axes only, written after `rows`
+};
+
+struct Nest {
+  AxisSet kept = 0, reduced = 0;
+  std::vector<NodeId> rows;      ///< row nodes evaluated before the first sweep (`first`, counts, scalars, reads over kept axes)
+  std::vector<Write> row_writes; ///< row outputs that need no sweep
+  std::vector<Sweep> sweeps;
+};
+
+/// A value that one nest leaves for a later one, in compute dtype, dense over `axes` in memory order.
+struct Temporary {
+  NodeId node;
+  AxisSet axes;
+};
+
+struct SweepPlan {
+  Problem problem;
+  Specialized specialized;
+  std::vector<Nest> nests;
+  std::vector<Temporary> temporaries;
+
+  const Program &program() const { return specialized.program; }
+  /// The innermost axis in memory order: what lanes run along; -1 when there are no axes.
+  int vector_axis() const { return int(specialized.program.axes.size()) - 1; }
+  /// Whether any node is expanded into polynomials: then fma pays and defaults to on.
+  bool transcendental() const;
+};
+
+SweepPlan make_sweep_plan(const Problem &problem, const PassTrace &trace = {});
+
+/// What `show --stage=sweeps` prints.
+std::string to_text(const SweepPlan &);
+
+} // namespace normforge

@@ -1,0 +1,59 @@
+#include "codegen/target.h"
+
+#include <algorithm>
+
+#include "dsl/error.h"
+#include "dsl/norm.h"
+#include "runtime/cpu.h"
+
+namespace normforge {
+namespace {
+
+constexpr Target kTargets[] = {
+    //  name        backend  cpu          tune      level bits registers fma    masks  f16
+    {"x86-64-v2", "x86", "x86-64-v2", "nehalem", 2, 128, 16, false, false, false},
+    {"x86-64-v3", "x86", "x86-64-v3", "haswell", 3, 256, 16, true, false, true},
+    {"x86-64-v4", "x86", "x86-64-v4", "skylake-avx512", 4, 512, 32, true, true, true},
+};
+
+} // namespace
+
+std::span<const Target> targets() { return kTargets; }
+
+const Target &find_target(std::string_view name) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const Target &target : kTargets) {
+    if (target.name == name)
+      return target;
+    names.emplace_back(target.name);
+    list += (list.empty() ? "" : ", ") + names.back();
+  }
+  const std::string near = nearest_name(name, names);
+  throw UserError("unknown target '" + std::string(name) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") + " (there are: " + list + ")");
+}
+
+std::vector<const Target *> parse_targets(std::string_view names) {
+  std::vector<const Target *> found;
+  for (size_t begin = 0; begin <= names.size();) {
+    const size_t end = std::min(names.find(',', begin), names.size());
+    const Target &target = find_target(names.substr(begin, end - begin));
+    if (std::ranges::find(found, &target) != found.end())
+      throw UserError("target '" + std::string(target.name) + "' is given twice");
+    found.push_back(&target);
+    begin = end + 1;
+  }
+  return found;
+}
+
+bool runs_here(const Target &target) { return target.backend == "x86" && target.level <= nf_cpu_level(); }
+
+const Target &host_target() {
+  const Target *best = &kTargets[0];
+  for (const Target &target : kTargets)
+    if (runs_here(target) && target.level > best->level)
+      best = &target;
+  return *best;
+}
+
+} // namespace normforge
