@@ -1,0 +1,136 @@
+#include "codegen/schedule.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "dsl/error.h"
+#include "dsl/norm.h"
+
+namespace normforge {
+namespace {
+
+constexpr std::string_view kAlgorithms[] = {"two_pass", "chunked"};
+constexpr std::string_view kOffOn[] = {"off", "on"};
+constexpr std::string_view kFold[] = {"low", "high"};
+
+/// The numerics half as a table like a backend's, so that both halves are read and written by the same code.
+constexpr int64_t kLanes[] = {32, 1, 2, 4, 8, 16, 64, 128};
+constexpr int64_t kChunk[] = {1024, 128, 256, 512};
+constexpr int64_t kBoth[] = {0, 1};
+constexpr Knob kNumerics[] = {
+    {"lanes", "partial sums per row; element j adds into lane j mod lanes", kLanes, {}},
+    {"chunk", "elements that are added before partial sums merge in a binary tree", kChunk, {}},
+    {"fold", "which half of the lanes folds first", kBoth, kFold},
+    {"fma", "fused multiply-adds", kBoth, kOffOn},
+};
+
+std::array<int64_t, std::size(kNumerics)> numerics_values(const Numerics &n) { return {n.lanes, n.chunk, n.fold_high, n.fma}; }
+
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+std::string value_text(const Knob &knob, int64_t value) {
+  if (!knob.words.empty())
+    return std::string(knob.words[size_t(value)]);
+  constexpr int64_t kilo = 1024, mega = kilo * kilo;
+  if (value >= 16 * kilo && value % mega == 0)
+    return std::to_string(value / mega) + "M";
+  if (value >= 16 * kilo && value % kilo == 0)
+    return std::to_string(value / kilo) + "K";
+  return std::to_string(value);
+}
+
+std::string allowed(const Knob &knob) {
+  std::vector<int64_t> values(knob.values.begin(), knob.values.end());
+  std::ranges::sort(values);
+  std::string list;
+  for (int64_t value : values)
+    list += (list.empty() ? "" : ", ") + value_text(knob, value);
+  return list;
+}
+
+int64_t parse_value(const Knob &knob, std::string_view text) {
+  const auto refuse = [&](const std::string &got) -> UserError {
+    return UserError("schedule: " + std::string(knob.name) + "=" + std::string(text) + ": " + got + ", expected one of " + allowed(knob));
+  };
+  if (!knob.words.empty()) {
+    const auto at = std::ranges::find(knob.words, text);
+    if (at == knob.words.end())
+      throw refuse("unknown value");
+    return at - knob.words.begin();
+  }
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view suffix(end, size_t(text.data() + text.size() - end));
+  const int64_t unit = suffix == "K" ? 1 << 10 : suffix == "M" ? 1 << 20 : suffix.empty() ? 1 : 0;
+  if (error != std::errc() || unit == 0 || __builtin_mul_overflow(value, unit, &value))
+    throw refuse("not a number");
+  if (std::ranges::find(knob.values, value) == knob.values.end())
+    throw refuse("out of reach");
+  return value;
+}
+
+/// Reads `name=value` into `values` if `knobs` has the name.
+bool assign(std::string_view word, std::span<const Knob> knobs, std::span<int64_t> values) {
+  const size_t equals = word.find('=');
+  for (size_t i = 0; i < knobs.size(); ++i)
+    if (knobs[i].name == word.substr(0, equals)) {
+      values[i] = parse_value(knobs[i], equals == word.npos ? std::string_view() : word.substr(equals + 1));
+      return true;
+    }
+  return false;
+}
+
+[[noreturn]] void unknown_word(std::string_view word, std::span<const Knob> mapping) {
+  const std::string name(word.substr(0, word.find('=')));
+  std::vector<std::string> names(std::begin(kAlgorithms), std::end(kAlgorithms));
+  for (std::span<const Knob> table : {std::span<const Knob>(kNumerics), mapping})
+    for (const Knob &knob : table)
+      names.emplace_back(knob.name);
+  const std::string near = nearest_name(name, names);
+  std::string list;
+  for (const std::string &known : names)
+    list += (list.empty() ? "" : ", ") + known;
+  throw UserError("schedule: unknown knob " + quoted(name) + (near.empty() ? "" : "; did you mean " + quoted(near) + "?") + " (there are: " + list + ")");
+}
+
+std::string words(std::span<const Knob> knobs, std::span<const int64_t> values) {
+  std::string text;
+  for (size_t i = 0; i < knobs.size(); ++i)
+    text += " " + std::string(knobs[i].name) + "=" + value_text(knobs[i], values[i]);
+  return text;
+}
+
+} // namespace
+
+std::string to_text(const Numerics &numerics) {
+  return std::string(kAlgorithms[numerics.algorithm]) + words(kNumerics, numerics_values(numerics));
+}
+
+std::string to_text(const Schedule &schedule, std::span<const Knob> knobs) {
+  internal_check(schedule.mapping.values.size() == knobs.size());
+  return to_text(schedule.numerics) + " |" + words(knobs, schedule.mapping.values);
+}
+
+Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, const Schedule &base) {
+  Schedule schedule = base;
+  auto numerics = numerics_values(base.numerics);
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = text.find_first_not_of(" \t\n|", at);
+    if (begin == text.npos)
+      break;
+    at = std::min(text.find_first_of(" \t\n|", begin), text.size());
+    const std::string_view word = text.substr(begin, at - begin);
+    if (const auto algorithm = std::ranges::find(kAlgorithms, word); algorithm != std::end(kAlgorithms))
+      schedule.numerics.algorithm = Numerics::Algorithm(algorithm - kAlgorithms);
+    else if (!assign(word, kNumerics, numerics) && !assign(word, knobs, schedule.mapping.values))
+      unknown_word(word, knobs);
+  }
+  schedule.numerics.lanes = int(numerics[0]);
+  schedule.numerics.chunk = numerics[1];
+  schedule.numerics.fold_high = numerics[2] != 0;
+  schedule.numerics.fma = numerics[3] != 0;
+  return schedule;
+}
+
+} // namespace normforge
