@@ -1,5 +1,86 @@
+// The `normforge` program. This file owns what all verbs share: the top-level help, errors and exit codes.
+//
+//   0  done        1  a mistake that the person can mend (one line, or caret diagnostics, on stderr)        2  a bug in normforge
 #include <cstdio>
+#include <cstring>
 
-#include "codegen/target.h"
+#include "cli/verbs.h"
+#include "dsl/error.h"
+#include "dsl/norm.h"
 
-int main() { std::printf("%s\n", std::string(normforge::host_target().name).c_str()); }
+namespace normforge::cli {
+namespace {
+
+const std::initializer_list<void (*)(CLI::App &)> kVerbs = {};
+
+/// Text of several lines locates itself (file:line:column); a single line says which program speaks.
+int fail(std::string_view message) {
+  const bool diagnostics = message.find('\n') != message.npos;
+  std::fprintf(stderr, "%s%.*s\n", diagnostics ? "" : "normforge: ", int(message.size()), message.data());
+  return 1;
+}
+
+const CLI::App &chosen_verb(const CLI::App &program) {
+  const auto verbs = program.get_subcommands();
+  return verbs.empty() ? program : *verbs.front();
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string> &known) {
+  const std::string near = nearest_name(word, known);
+  return near.empty() ? "" : "; did you mean '" + near + "'?";
+}
+
+/// What is wrong with the command line. A flag that nobody knows comes before what it may have caused, such as a missing argument.
+std::string usage_error(const CLI::App &program, const CLI::ParseError &error) {
+  const CLI::App &verb = chosen_verb(program);
+  const std::string help = "; see '" + (&verb == &program ? "" : program.get_name() + " ") + verb.get_name() + " --help'";
+  for (const std::string &word : verb.remaining()) {
+    std::vector<std::string> known;
+    if (word.starts_with("-")) {
+      for (const CLI::Option *option : verb.get_options())
+        for (const std::string &name : option->get_lnames())
+          known.push_back("--" + name);
+      return "unknown flag '" + word + "'" + did_you_mean(word.substr(0, word.find('=')), known) + help;
+    }
+    if (&verb == &program) {
+      for (const CLI::App *sub : program.get_subcommands({}))
+        known.push_back(sub->get_name());
+      return "unknown verb '" + word + "'" + did_you_mean(word, known) + help;
+    }
+    return "unexpected argument '" + word + "'" + help;
+  }
+  return error.what() + help;
+}
+
+int run(int argc, char **argv) {
+  CLI::App program("Compiles normalization kernels from a few lines of text.", "normforge");
+  program.set_version_flag("--version", NORMFORGE_VERSION);
+  program.footer("A verb's own help has examples: normforge run --help");
+  program.require_subcommand(1);
+  for (auto *add : kVerbs)
+    add(program);
+  try {
+    program.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success &success) { // --help, --version
+    return program.exit(success);
+  } catch (const CLI::ParseError &error) {
+    return fail(argc == 1 ? "give a verb; see 'normforge --help'" : usage_error(program, error));
+  } catch (const UserError &error) {
+    return fail(error.what());
+  } catch (const std::bad_alloc &) {
+    return fail("out of memory");
+  }
+}
+
+} // namespace
+} // namespace normforge::cli
+
+int main(int argc, char **argv) {
+  try {
+    return normforge::cli::run(argc, argv);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "normforge: internal error: %s\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,12 @@
+// The program's verbs. Each lives in the file of its name and stays thin: it turns flags into calls of dsl/ and codegen/, and prints.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace normforge::cli {
+
+/// Each adds its verb to `program`: flags, help with examples, and the action as the verb's callback. An action throws UserError for what the
+/// person can mend; main.cpp turns that into a message and an exit code.
+/// (one line per verb: void add_list(CLI::App &program);)
+
+} // namespace normforge::cli
