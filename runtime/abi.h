@@ -43,14 +43,16 @@ typedef enum nf_dtype { NF_F64, NF_F32, NF_BF16, NF_F16, NF_I8, NF_F8E4M3, NF_I3
 typedef enum nf_role { NF_INPUT, NF_INOUT, NF_OUTPUT, NF_LENGTH } nf_role;
 typedef enum nf_layout { NF_DENSE, NF_ROWS, NF_ANY } nf_layout;
 
-/* One compiled kernel and when it may serve: all ranges hold, exactly `inputs` of the optional inputs are there, every full-size output that is wanted is in
- * `outputs` and no other of them, each tensor is at least as regular as `layouts` says, the machine has `level`. Kernels stand best first. */
+/* One compiled kernel and when it may serve: all ranges hold, exactly `inputs` of the optional inputs are there, the wanted outputs are all of `outputs` and
+ * any of `asked`, each tensor is at least as regular as `layouts` says, the machine has `level`. Kernels stand best first. */
 typedef struct nf_kernel {
   const char *name;     /* for which(): problem text */
   const char *schedule; /* schedule text */
   int32_t level;        /* x86: 2, 3, 4 */
   int32_t tuned;        /* 0: generic */
-  uint64_t inputs, outputs;
+  uint64_t inputs;
+  uint64_t outputs; /* written at every point, without asking */
+  uint64_t asked;   /* written where the pointer isn't null: one value per row costs nothing to ask about */
   int64_t lo[NF_MAX_AXES], hi[NF_MAX_AXES];
   uint8_t layouts[NF_MAX_TENSORS];
   int32_t steps, buffers;
