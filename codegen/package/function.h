@@ -1,8 +1,8 @@
 // A function: one norm in one dtype mix and memory order, as the tables that the runtime reads (runtime/abi.h) and the args struct that a
 // caller fills. The same tables serve in process (`normforge run`, tests) and, written out as constants, in a library.
 //
-// Every field of the args struct takes 8 bytes: the extents as int64_t in axis order, the tensors' pointers in tensor order, then for each tensor
-// its strides as int64_t, outermost first (`x_stride_rows`, in elements; 0: dense), then the scalars as doubles.
+// Every field of the args struct takes 8 bytes: the extents as int64_t in axis order, the tensors' pointers in tensor order, then for each
+// tensor its strides as int64_t, outermost first (`x_stride_rows`, in elements; 0: dense), then the scalars as doubles.
 #pragma once
 
 #include <deque>
@@ -25,15 +25,16 @@ struct ArgsField {
   int32_t offset = 0; ///< in bytes
 };
 
-/// What a function is the same for: `problem` with every extent open, every optional input there, every output wanted, nothing in place. A tensor that
-/// `problem` lacks gets the dtype that it has by default. A tensor's layout is `rows`, so that strides can be said, or `any` where `problem` says so.
+/// What a function is the same for: `problem` with every extent open, every optional input there, every output wanted, nothing in place. A
+/// tensor that `problem` lacks gets the dtype that it has by default. A tensor's layout is `rows`, so that strides can be said, or `any`
+/// where `problem` says so.
 Problem function_problem(const Problem &problem);
 
 /// Whether a function with `function_problem` serves `problem`: the same norm, memory order and dtypes of what is there.
 bool serves(const Problem &function_problem, const Problem &problem);
 
-/// "layer_norm_f32": the norm's name, the first input's dtype, `_tensor_dtype` for each tensor whose dtype isn't the default beside it, and the axes'
-/// names where their memory order isn't the declared one.
+/// "layer_norm_f32": the norm's name, the first input's dtype, `_tensor_dtype` for each tensor whose dtype isn't the default beside it, and
+/// the axes' names where their memory order isn't the declared one.
 std::string function_name(const Problem &problem);
 
 /// Owns all that `function` points to.
@@ -44,8 +45,8 @@ public:
   FunctionTable(const FunctionTable &) = delete;
   FunctionTable &operator=(const FunctionTable &) = delete;
 
-  /// Appends a kernel compiled from `plan` for `target`, which serves the calls within plan.problem; kernels stand best first. `steps` is what runs:
-  /// LoadedKernel::steps(), or the counts alone where the addresses are the linker's.
+  /// Appends a kernel compiled from `plan` for `target`, which serves the calls within plan.problem; kernels stand best first. `steps` is
+  /// what runs: LoadedKernel::steps(), or the counts alone where the addresses are the linker's.
   void add_kernel(const SweepPlan &plan, const Target &target, const Kernel &kernel, std::span<const nf_step> steps, bool tuned = false);
 
   const nf_function &function() const { return table; }
