@@ -1,0 +1,64 @@
+// A kernel called as the runtime would, on buffers between guard pages, with everything that a test wants to vary: values, alignment, padding
+// between rows, memory order, in place, how the items are cut.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/kernel.h"
+#include "codegen/loader.h"
+#include "dsl/reference.h"
+#include "tests/support/guarded.h"
+
+namespace normforge::testing {
+
+/// Fills inputs by their role: x-like tensors N(mean, 1), parameters near 1, variances positive, lengths from 0 past the extent.
+struct Values {
+  uint64_t seed = 1;
+  double mean = 0;
+};
+
+/// Inputs for a problem at the given extents (by axis), rounded to their dtypes.
+ReferenceInputs make_inputs(const Problem &, const std::vector<int64_t> &extents, const Values &);
+
+struct CallOptions {
+  Guarded::Side side = Guarded::at_end;
+  int64_t padding = 0;   ///< extra elements between rows, of tensors whose layout is not dense
+  int pieces = 1;        ///< each step's items are done in so many calls
+};
+
+class KernelCall {
+public:
+  KernelCall(const Problem &, std::vector<int64_t> extents, const ReferenceInputs &, const CallOptions & = {});
+
+  /// Runs every step.
+  void run(const Kernel &, const LoadedKernel &);
+
+  /// Element of a tensor, by row-major index over its declared axes.
+  double value(const std::string &tensor, size_t index) const;
+  size_t size(const std::string &tensor) const;
+
+  /// All elements of all outputs and inouts, bit by bit, NaNs made equal.
+  std::string output_bits() const;
+
+private:
+  struct Buffer {
+    Guarded memory;
+    std::vector<int64_t> strides; // by axis of the norm
+    char *data = nullptr;         // own memory, or that of the input it shares
+  };
+  const Problem problem_;
+  std::vector<int64_t> extents_;
+  CallOptions options_;
+  std::vector<Buffer> buffers_; // by tensor
+  nf_kernel_args args_{};
+
+  Buffer make_buffer(int tensor) const;
+  size_t offset(int tensor, size_t index) const;
+};
+
+/// The value of an nf_count at the given extents.
+int64_t count_value(const nf_count &, const std::vector<int64_t> &extents);
+
+} // namespace normforge::testing
