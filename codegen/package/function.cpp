@@ -38,11 +38,6 @@ nf_role abi_role(Tensor::Role role) {
   return nf_role(role);
 }
 
-uint8_t abi_layout(Layout layout) {
-  static_assert(int(Layout::dense) == NF_DENSE && int(Layout::rows) == NF_ROWS && int(Layout::any) == NF_ANY);
-  return uint8_t(layout);
-}
-
 nf_compare abi_compare(Op op) {
   internal_check(op == Op::less || op == Op::less_equal || op == Op::equal);
   return op == Op::less ? NF_LESS : op == Op::less_equal ? NF_LESS_EQUAL : NF_EQUAL;
@@ -59,7 +54,7 @@ nf_operand abi_operand(const Program &program, NodeId id, std::string &text) {
   nf_operand operand{};
   switch (node.op) {
   case Op::count: {
-    operand.kind = nf_operand::NF_COUNT_OF;
+    operand.kind = NF_COUNT_OF;
     operand.axes = node.over;
     std::string list;
     for (AxisSet axes = node.over; axes; axes &= axes - 1)
@@ -68,13 +63,13 @@ nf_operand abi_operand(const Program &program, NodeId id, std::string &text) {
     return operand;
   }
   case Op::scalar:
-    operand.kind = nf_operand::NF_SCALAR_OF;
+    operand.kind = NF_SCALAR_OF;
     operand.scalar = node.symbol;
     text += program.scalars[size_t(node.symbol)].name;
     return operand;
   default:
     internal_check(node.op == Op::constant);
-    operand.kind = nf_operand::NF_CONSTANT_OF;
+    operand.kind = NF_CONSTANT_OF;
     operand.constant = node.value;
     text += number_text(node.value);
     return operand;
@@ -99,6 +94,20 @@ DType default_dtype(const Program &program, int index, DType first) {
   if (tensor.role == Tensor::input || (full & ~program.axes_of(tensor)) == 0)
     return first;
   return first == DType::f64 ? DType::f64 : DType::f32;
+}
+
+/// Inputs whose memory `tensor` may be: it is written at every point, which a sweep does after it has read all that stands there, and they have its axes
+/// and element width.
+uint64_t in_place_inputs(const Problem &problem, const Tensor &tensor, DType dtype) {
+  const Program &program = problem.norm->program;
+  const AxisSet axes = program.axes_of(tensor);
+  uint64_t inputs = 0;
+  if (tensor.role == Tensor::output && axes == program.axes_of(program.tensors.front()))
+    for (size_t t = 0; t < program.tensors.size(); ++t)
+      if (program.tensors[t].role == Tensor::input && program.axes_of(program.tensors[t]) == axes &&
+          info(*problem.dtypes[t]).bytes == info(dtype).bytes)
+        inputs |= uint64_t(1) << t;
+  return inputs;
 }
 
 } // namespace
@@ -186,6 +195,7 @@ void FunctionTable::add_fields() {
     entry.rank = int32_t(tensor.axes.size());
     entry.pointer_offset = add(ArgsField::tensor, t, tensor.name);
     std::ranges::copy(memory_axes(served, tensor), entry.axes);
+    entry.in_place = in_place_inputs(served, tensor, *served.dtypes[t]);
   }
   for (size_t t = 0; t < program.tensors.size(); ++t)
     for (int32_t i = 0; i < tensors[t].rank; ++i) {
@@ -228,31 +238,37 @@ void FunctionTable::add_kernel(const SweepPlan &plan, const Target &target, cons
   const Program &program = problem.norm->program;
   internal_check(serves(served, problem) && run.size() == kernel.steps.size() && kernel.workspace.size() <= NF_MAX_BUFFERS);
   nf_kernel entry{};
-  entry.name = keep(to_text(problem));
+  entry.problem = keep(to_text(problem));
   entry.schedule = keep(kernel.schedule);
   entry.level = target.level;
   entry.tuned = tuned;
   for (size_t t = 0; t < program.tensors.size(); ++t) {
-    if (program.tensors[t].fallback && problem.dtypes[t])
-      entry.inputs |= uint64_t(1) << t;
-    entry.layouts[t] = abi_layout(problem.layouts[t]);
+    const uint64_t bit = uint64_t(1) << t;
+    if (program.tensors[t].role != Tensor::output && problem.dtypes[t])
+      entry.needs |= bit;
+    if (problem.layouts[t] == Layout::dense)
+      entry.dense |= bit;
+    if (problem.layouts[t] != Layout::any)
+      entry.rows |= bit;
   }
+  entry.takes = entry.needs;
   const auto mark = [&](const std::vector<Write> &writes, uint64_t &mask) {
     for (const Write &write : writes)
       if (size_t(write.tensor) < program.tensors.size() && program.tensors[size_t(write.tensor)].role == Tensor::output)
         mask |= uint64_t(1) << write.tensor;
   };
   for (const Nest &nest : plan.nests) {
-    mark(nest.row_writes, entry.asked);
+    mark(nest.row_writes, entry.takes);
     for (const Sweep &sweep : nest.sweeps) {
-      mark(sweep.writes, entry.outputs);
-      mark(sweep.row_writes, entry.asked);
+      mark(sweep.writes, entry.needs);
+      mark(sweep.row_writes, entry.takes);
     }
   }
-  for (size_t a = 0; a < program.axes.size(); ++a) {
-    entry.lo[a] = problem.extents[a].lo;
-    entry.hi[a] = problem.extents[a].hi;
-  }
+  entry.takes |= entry.needs;
+  for (const auto &[output, input] : problem.in_place)
+    entry.in_place |= uint64_t(1) << output;
+  for (size_t a = 0; a < program.axes.size(); ++a)
+    entry.ranges[a] = {problem.extents[a].lo, problem.extents[a].hi};
   const std::vector<nf_step> &kept_steps = steps.emplace_back(run.begin(), run.end());
   const std::vector<nf_buffer> &kept_buffers = buffers.emplace_back(kernel.workspace);
   entry.steps = int32_t(kept_steps.size());
