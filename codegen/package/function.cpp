@@ -96,8 +96,8 @@ DType default_dtype(const Program &program, int index, DType first) {
   return first == DType::f64 ? DType::f64 : DType::f32;
 }
 
-/// Inputs whose memory `tensor` may be: it is written at every point, which a sweep does after it has read all that stands there, and they have its axes
-/// and element width.
+/// Inputs whose memory `tensor` may be: it is written at every point, which a sweep does after it has read all that stands there, and they
+/// have its axes and element width.
 uint64_t in_place_inputs(const Problem &problem, const Tensor &tensor, DType dtype) {
   const Program &program = problem.norm->program;
   const AxisSet axes = program.axes_of(tensor);

@@ -1,0 +1,18 @@
+#include "codegen/package/embedded.h"
+
+// The assembler reads the files: no C array of a megabyte to compile. The build names them, and rebuilds this file when they change.
+#define EMBED(symbol, file)                                                                                                                \
+  asm(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" file "\"\n" #symbol "_end:\n.previous\n");                                  \
+  extern "C" __attribute__((visibility("hidden"))) const char symbol[], symbol##_end[];
+
+EMBED(normforge_embedded_runtime, NORMFORGE_RUNTIME_ARCHIVE)
+EMBED(normforge_embedded_runtime_header, NORMFORGE_RUNTIME_HEADER)
+EMBED(normforge_embedded_description_header, NORMFORGE_DESCRIPTION_HEADER)
+
+namespace normforge {
+
+std::string_view runtime_archive() { return {normforge_embedded_runtime, normforge_embedded_runtime_end}; }
+std::string_view runtime_header() { return {normforge_embedded_runtime_header, normforge_embedded_runtime_header_end}; }
+std::string_view description_header() { return {normforge_embedded_description_header, normforge_embedded_description_header_end}; }
+
+} // namespace normforge
