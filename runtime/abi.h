@@ -1,5 +1,6 @@
-/* What generated kernels and the runtime agree on. C11. A kernel is plain code: it takes its arguments, does items [begin, end) of one step, and calls nothing.
- * Everything that a call must be checked for, dispatched by, or split over threads by is data: here for kernels, in description.h for what a caller sees. */
+/* What generated kernels and the runtime agree on. C11. A kernel is plain code: it takes its arguments, does items [begin, end) of one
+ * step, and calls nothing. Everything that a call must be checked for, dispatched by, or split over threads by is data: here for kernels,
+ * in description.h for what a caller sees. */
 #ifndef NORMFORGE_RUNTIME_ABI_H
 #define NORMFORGE_RUNTIME_ABI_H
 
@@ -11,21 +12,22 @@ extern "C" {
 
 enum { NF_MAX_BUFFERS = 8 };
 
-/* Arguments of a kernel. "axis" and "tensor" are indices in the function's lists (before axes are collapsed); a kernel multiplies the parts of a collapsed
- * axis itself. Only the entries that the function has are set. An output may be exactly the memory of an input where nf_tensor.in_place says so; nothing else
- * that is written overlaps anything. */
+/* Arguments of a kernel. "axis" and "tensor" are indices in the function's lists (before axes are collapsed); a kernel multiplies the parts
+ * of a collapsed axis itself. Only the entries that the function has are set. An output may be exactly the memory of an input where
+ * nf_tensor.in_place says so; nothing else that is written overlaps anything. */
 typedef struct nf_kernel_args {
-  void *tensors[NF_MAX_TENSORS];                /* null: absent input or unwanted output */
-  int64_t extents[NF_MAX_AXES];                 /* all above 0 */
-  int64_t strides[NF_MAX_TENSORS][NF_MAX_AXES]; /* by axis, in elements; the dense one for an axis of extent 1; 0 where the tensor lacks the axis */
+  void *tensors[NF_MAX_TENSORS]; /* null: absent input or unwanted output */
+  int64_t extents[NF_MAX_AXES];  /* all above 0 */
+  int64_t strides[NF_MAX_TENSORS]
+                 [NF_MAX_AXES]; /* by axis, in elements; the dense one for an axis of extent 1; 0 where the tensor lacks the axis */
   double scalars[NF_MAX_SCALARS];
-  void *buffers[NF_MAX_BUFFERS];                /* workspace, 64-byte aligned, in the kernel's order */
+  void *buffers[NF_MAX_BUFFERS]; /* workspace, 64-byte aligned, in the kernel's order */
 } nf_kernel_args;
 
 typedef void (*nf_kernel_fn)(const nf_kernel_args *args, int64_t begin, int64_t end);
 
-/* A number that depends on extents: product over the axes in `outer`, times ceil(product over the axes in `tiled` / tile). Masks of axes; an empty product
- * is 1. tile > 0. */
+/* A number that depends on extents: product over the axes in `outer`, times ceil(product over the axes in `tiled` / tile). Masks of axes;
+ * an empty product is 1. tile > 0. */
 typedef struct nf_count {
   uint64_t outer, tiled;
   int64_t tile;
@@ -36,7 +38,8 @@ typedef struct nf_buffer {
   int64_t bytes; /* of one */
 } nf_buffer;
 
-/* Steps run in order, each when the one before has ended; the items of one run in any order and on any thread, and their results don't depend on it. */
+/* Steps run in order, each when the one before has ended; the items of one run in any order and on any thread, and their results don't
+ * depend on it. */
 typedef struct nf_step {
   nf_kernel_fn run;
   nf_count items;
@@ -47,9 +50,10 @@ typedef struct nf_range {
   int64_t lo, hi; /* both within */
 } nf_range;
 
-/* One compiled kernel and the calls that it may serve: the machine has `level`; every tensor in `needs` is there and none that is not in `takes`; each of
- * `dense` is packed in memory order, and of each of `rows` the innermost axis is contiguous (a tensor that is absent is both; `rows` includes `dense`);
- * each of `in_place` is the memory of an input; all extents are in range. Every kernel is right in place, too. Kernels of a function stand best first. */
+/* One compiled kernel and the calls that it may serve: the machine has `level`; every tensor in `needs` is there and none that is not in
+ * `takes`; each of `dense` is packed in memory order, and of each of `rows` the innermost axis is contiguous (a tensor that is absent is
+ * both; `rows` includes `dense`); each of `in_place` is the memory of an input; all extents are in range. Every kernel is right in place,
+ * too. Kernels of a function stand best first. */
 typedef struct nf_kernel {
   int32_t level; /* x86: 2, 3, 4 */
   int32_t tuned; /* 0: generic */

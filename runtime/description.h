@@ -1,5 +1,6 @@
-/* What a library says of itself: its functions, and for each one the axes, tensors, scalars and requirements of its norm with their places in the args struct.
- * Constants, so that a program can list them, drive a call from a script, or check an args struct against them. Part of every library's public header. */
+/* What a library says of itself: its functions, and for each one the axes, tensors, scalars and requirements of its norm with their places
+ * in the args struct. Constants, so that a program can list them, drive a call from a script, or check an args struct against them. Part of
+ * every library's public header. */
 #ifndef NORMFORGE_RUNTIME_DESCRIPTION_H
 #define NORMFORGE_RUNTIME_DESCRIPTION_H
 
@@ -27,18 +28,18 @@ typedef struct nf_tensor {
   const char *name;
   nf_role role;
   nf_dtype dtype;
-  int32_t optional;                   /**< an input with a default: null when absent. Outputs are null when unwanted. */
+  int32_t optional; /**< an input with a default: null when absent. Outputs are null when unwanted. */
   int32_t rank;
   int32_t axes[NF_MAX_AXES];          /**< in memory order, outermost first */
   int32_t stride_offset[NF_MAX_AXES]; /**< by position in `axes`: an int64_t in the args struct, in elements; -1 where it has none: dense */
   int32_t pointer_offset;             /**< in the args struct, in bytes */
-  uint64_t in_place;                  /**< of an output: bit t: it may be exactly the memory of input t, which has its axes and element width */
+  uint64_t in_place; /**< of an output: bit t: it may be exactly the memory of input t, which has its axes and element width */
 } nf_tensor;
 
 typedef struct nf_scalar {
   const char *name;
-  int32_t offset;           /**< in the args struct, in bytes: a double */
-  int32_t set_size;         /**< above 0: one of the values in `set`; else in [lo, hi], without an end that is open */
+  int32_t offset;   /**< in the args struct, in bytes: a double */
+  int32_t set_size; /**< above 0: one of the values in `set`; else in [lo, hi], without an end that is open */
   double lo, hi;
   int32_t lo_open, hi_open;
   const double *set;

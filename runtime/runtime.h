@@ -1,7 +1,9 @@
-/* Calling a library's functions. C11; this text, with the library's own prefix in place of nf_ and NF_, is part of the header that an application includes.
+/* Calling a library's functions. C11; this text, with the library's own prefix in place of nf_ and NF_, is part of the header that an
+ * application includes.
  *
- * A function takes a struct of arguments (extents, pointers, strides, scalars) and options, and returns a status. Nothing is touched unless everything that was
- * said holds. Nothing is allocated, but for the library's threads when they are first wanted. All functions may be called from several threads at once. */
+ * A function takes a struct of arguments (extents, pointers, strides, scalars) and options, and returns a status. Nothing is touched unless
+ * everything that was said holds. Nothing is allocated, but for the library's threads when they are first wanted. All functions may be
+ * called from several threads at once. */
 #ifndef NORMFORGE_RUNTIME_RUNTIME_H
 #define NORMFORGE_RUNTIME_RUNTIME_H
 
@@ -13,9 +15,9 @@ extern "C" {
 
 typedef enum nf_status {
   NF_OK,
-  NF_NULL_ARGUMENT,     /**< the function, the args or the place for an answer is null */
-  NF_NULL_TENSOR,       /**< a tensor that has no default is null (but for one without elements) */
-  NF_NO_OUTPUT,         /**< every output is null */
+  NF_NULL_ARGUMENT, /**< the function, the args or the place for an answer is null */
+  NF_NULL_TENSOR,   /**< a tensor that has no default is null (but for one without elements) */
+  NF_NO_OUTPUT,     /**< every output is null */
   NF_NEGATIVE_EXTENT,
   NF_TOO_LARGE,         /**< extents or strides reach past the address space */
   NF_STRIDE_TOO_SMALL,  /**< |stride| is less than what the axes inside it span, so that elements would overlap */
@@ -32,7 +34,8 @@ typedef enum nf_status {
 /** One line, lowercase; "unknown status" for a number that is none. */
 const char *nf_status_string(nf_status status);
 
-/** Runs task(task_context, i) once for each i in [0, tasks), on any threads, and returns when all have ended. `context` is nf_options.context. */
+/** Runs task(task_context, i) once for each i in [0, tasks), on any threads, and returns when all have ended. `context` is
+ * nf_options.context. */
 typedef void (*nf_parallel_for)(void *context, int32_t tasks, void (*task)(void *task_context, int32_t index), void *task_context);
 
 /** How to run a call. All zeros, or a null pointer in place of it, is a good default. No choice here changes a bit of the result. */
@@ -47,8 +50,9 @@ typedef struct nf_options {
 /** Calls `function` with `args`, the function's args struct. With an extent of 0 nothing is written. */
 nf_status nf_call(const nf_function *function, const void *args, const nf_options *options);
 
-/** The workspace, in bytes, that the best kernel for this call wants; 0: none. nf_call() with less takes a kernel that makes do, where there is one. */
-nf_status nf_workspace_bytes(const nf_function *function, const void *args, const nf_options *options, int64_t *bytes);
+/** The workspace, in bytes, that the best kernel for this call wants; 0: none. nf_call() with less takes a kernel that makes do, where
+ * there is one. */
+nf_status nf_workspace_bytes(const nf_function *function, const void *args, int64_t *bytes);
 
 /** Which kernel serves a call, and why. */
 typedef struct nf_choice {
@@ -64,11 +68,13 @@ typedef struct nf_choice {
 /** What nf_call() would do, and its status; touches none of the tensors. */
 nf_status nf_which(const nf_function *function, const void *args, const nf_options *options, nf_choice *choice);
 
-/** Most threads of a call that leaves it open, the calling one included; 0: one per CPU that the process may use (the default). */
+/** Most threads of a call that leaves it open, the calling one included; 0: one per CPU that the process may use (the default). At most
+ * 256 are used. */
 nf_status nf_set_threads(int32_t threads);
 
-/** Uses kernels of x86-64-v`level` or lower from now on; 0: whatever this CPU has. NF_LEVEL_UNSUPPORTED, and nothing changes, when this CPU lacks it. The
- * environment variable nf_library.level_variable says the same from outside ("2", "3" or "4"; read once): with anything else in it every call returns that status. */
+/** Uses kernels of x86-64-v`level` or lower from now on; 0: whatever this CPU has. NF_LEVEL_UNSUPPORTED, and nothing changes, when this CPU
+ * lacks it. The environment variable nf_library.level_variable says the same from outside ("2", "3" or "4"; read once): with anything else
+ * in it every call returns that status. */
 nf_status nf_force_level(int32_t level);
 
 /** The level in force: 2, 3 or 4; 1 on a CPU with less; 0 when the environment variable asks for one that there is not. */

@@ -1,0 +1,79 @@
+// A call on its way through the runtime: check.cpp makes a CheckedCall of what the caller said, choose.cpp finds its kernel, call.cpp runs
+// the kernel's steps, which.cpp tells of it in words. Functions are extern "C" with the nf_ prefix, the public ones and these alike: it is
+// what packaging renames.
+#pragma once
+
+#include "runtime/abi.h"
+#include "runtime/runtime.h"
+
+namespace nf {
+
+/// Bytes of memory [begin, end).
+struct Span {
+  uintptr_t begin, end;
+};
+static inline bool overlap(Span a, Span b) { return a.begin < b.end && b.begin < a.end; }
+
+/// Arguments that passed every check. Entries of arrays past the function's own counts are not set.
+struct CheckedCall {
+  const nf_function *function;
+  nf_kernel_args args;         ///< all but the buffers
+  uint64_t present;            ///< masks of tensors: not null,
+  uint64_t dense, rows;        ///< as regular as that (absent ones are),
+  uint64_t in_place;           ///< outputs that are the memory of an input
+  Span spans[NF_MAX_TENSORS];  ///< from the first byte to the last of those that are present
+  int64_t bytes;               ///< of all tensors' elements
+  bool empty;                  ///< an extent is 0
+  const char *culprit, *other; ///< when refused: the axis, tensor, scalar or requirement (two tensors that overlap); else null
+};
+
+/// The conditions of a kernel, in the order in which they are looked at.
+enum class Condition { level, tensors, ranges, layout, in_place, workspace, none };
+
+static inline int64_t product(uint64_t axes, const int64_t *extents) {
+  int64_t value = 1;
+  for (; axes; axes &= axes - 1)
+    value *= extents[__builtin_ctzll(axes)];
+  return value;
+}
+
+/// The product of all extents was checked, so this does not overflow.
+static inline int64_t evaluate(const nf_count &count, const int64_t *extents) {
+  const int64_t tiled = product(count.tiled, extents);
+  return product(count.outer, extents) * (tiled / count.tile + (tiled % count.tile != 0));
+}
+
+constexpr int kWorkspaceAlignment = 64;
+
+} // namespace nf
+
+extern "C" {
+
+/// Checks everything that a call says of itself. Fills `call` as far as it came.
+nf_status nf_check(const nf_function *function, const void *args, nf::CheckedCall *call);
+
+/// nf_check(), the options and the level in force; then the kernel, null for an empty call.
+nf_status nf_prepare(const nf_function *function, const void *args, const nf_options *options, nf::CheckedCall *call,
+                     const nf_kernel **kernel);
+
+/// The first condition of `kernel` that `call` does not meet at `level` with so many bytes of workspace.
+nf::Condition nf_unmet(const nf_kernel *kernel, const nf::CheckedCall *call, int32_t level, int64_t workspace_bytes);
+
+/// The first kernel without an unmet condition, or null and the status that says why.
+nf_status nf_choose(const nf::CheckedCall *call, int32_t level, int64_t workspace_bytes, const nf_kernel **kernel);
+
+/// Workspace of `kernel`, with room to align it; 0 when it wants none; saturates.
+int64_t nf_kernel_workspace(const nf_kernel *kernel, const int64_t *extents);
+
+/// Into how many tasks `step` is split.
+int32_t nf_step_tasks(const nf_kernel *kernel, const nf_step *step, const nf::CheckedCall *call, const nf_options *options);
+
+/// Runs task(context, i) for i in [0, tasks) on the pool and the calling thread; on the latter alone when the pool is taken. tasks <=
+/// nf_max_threads.
+void nf_pool_run(int32_t tasks, void (*task)(void *context, int32_t index), void *context);
+
+/// What nf_set_threads() said, or the CPUs that the process may use.
+int32_t nf_default_threads(void);
+
+enum { nf_max_threads = 256 };
+}

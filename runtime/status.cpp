@@ -1,0 +1,33 @@
+// What the library says of itself: statuses in words (nf_which puts the name of the culprit behind them) and its description.
+#include "runtime/library.h"
+#include "runtime/runtime.h"
+
+namespace {
+
+constexpr const char *kTexts[] = {
+    "ok",
+    "a required argument of the call is null",
+    "a tensor without a default is null",
+    "every output is null",
+    "an extent is negative",
+    "extents or strides reach past the address space",
+    "a stride is smaller than what the axes inside it span",
+    "a scalar is outside its domain",
+    "a requirement of the norm does not hold",
+    "a pointer is no multiple of its element's size",
+    "an output overlaps other memory of the call, and is not exactly an input that it may be in place of",
+    "the options have a negative number of threads or bytes",
+    "the CPU level asked for is none, or this CPU lacks it",
+    "no kernel of the library serves this call on this CPU",
+    "this call wants a workspace: none, or too small a one, was given",
+};
+static_assert(sizeof kTexts / sizeof *kTexts == NF_WORKSPACE_NEEDED + 1);
+
+} // namespace
+
+extern "C" const char *nf_status_string(nf_status status) {
+  const unsigned index = unsigned(status);
+  return index <= NF_WORKSPACE_NEEDED ? kTexts[index] : "unknown status";
+}
+
+extern "C" const nf_library *nf_describe(void) { return &nf_this_library; }
