@@ -14,6 +14,7 @@ namespace normforge {
 struct AxisSplit {
   std::string name;
   std::vector<int> parts; ///< outermost first
+  bool operator==(const AxisSplit &) const = default;
 };
 
 struct Norm {
@@ -22,7 +23,8 @@ struct Norm {
   std::vector<AxisSplit> splits;
   std::vector<std::string> node_names;    ///< by NodeId: the name that a statement gave it, or empty
   std::string text;                       ///< canonical text: to_text(parse(text)) == text
-  uint64_t hash = 0;                      ///< of the canonical text: what a database or a cache keys on
+  uint64_t hash = 0;                      ///< of the canonical text without `doc`: what a database or a cache keys on
+  std::string source;                     ///< what find_norm() found it by: a catalogue name, or a path as it was written
 };
 using NormRef = std::shared_ptr<const Norm>;
 
@@ -37,8 +39,11 @@ std::string to_text(const Norm &);
 const std::vector<NormRef> &catalogue();
 
 /// A norm by catalogue name, or by path to a `.norm` file (`path.norm`, or `path.norm:name` where the file holds several).
-/// Throws UserError, with the nearest name where there is one.
-NormRef find_norm(std::string_view name_or_path);
+/// A relative path starts at `directory`, or where the program runs when that is empty. Throws UserError, with the nearest name where there is one.
+NormRef find_norm(std::string_view name_or_path, std::string_view directory = {});
+
+/// The shortest decimal that reads back as `value`: "1e-5", "inf".
+std::string number_text(double value);
 
 /// The candidate nearest to `name` by edit distance, or empty when none is near. For "did you mean".
 std::string nearest_name(std::string_view name, const std::vector<std::string> &candidates);

@@ -19,6 +19,9 @@
 
 namespace normforge {
 
+/// Words of problem text; no axis or tensor is called so.
+inline constexpr std::string_view kProblemWords[] = {"outputs", "order", "strides", "inplace"};
+
 struct Extent {
   int64_t lo = 0;
   int64_t hi = std::numeric_limits<int64_t>::max();

@@ -17,6 +17,7 @@ namespace normforge {
 
 using AxisSet = uint64_t; ///< bit i: axis i of the program
 using NodeId = int32_t;   ///< index in Program::nodes; operands precede their users
+constexpr int kMostAxes = 16, kMostTensors = 32, kMostScalars = 16; ///< of a norm
 constexpr AxisSet axis_bit(int axis) { return AxisSet(1) << axis; }
 
 enum class Op : uint8_t {
@@ -48,6 +49,7 @@ struct Axis {
   std::string name;
   bool pack = false; ///< `cols...`: any number of array dimensions, treated as one axis with the product of their extents
   int length = -1;   ///< index of the i32 tensor that bounds it (`seq < length[batch]`), or -1
+  bool operator==(const Axis &) const = default;
 };
 
 struct Tensor {
@@ -56,6 +58,8 @@ struct Tensor {
   std::vector<int> axes; ///< in declared order
   Role role = input;
   std::optional<double> fallback; ///< value of an optional input when it is absent
+  std::optional<DType> dtype;     ///< what a Problem takes when it does not say (`y[rows...]: i8`); nullopt: by the rule of dsl/problem.h
+  bool operator==(const Tensor &) const = default;
 };
 
 struct Scalar {
@@ -65,6 +69,7 @@ struct Scalar {
   bool lo_open = false, hi_open = false; ///< `(lo, hi)` excludes its end
   std::vector<double> set;               ///< `in {0, 1}`: the allowed values; empty: the interval
   bool allows(double value) const;
+  bool operator==(const Scalar &) const = default;
 };
 
 struct Node {
@@ -75,17 +80,20 @@ struct Node {
   double value = 0;        ///< constant: its value; pow: the exponent
   int symbol = -1;         ///< scalar, tensor: index in Program::scalars, Program::tensors; stored: the output tensor
   DType dtype = DType::f32; ///< cast
+  bool operator==(const Node &) const = default;
 };
 
 struct Output {
   int tensor;  ///< an output, or an inout whose `next` value this is
   NodeId node;
+  bool operator==(const Output &) const = default;
 };
 
 /// `require lhs < rhs` (or <=, =) between counts, scalars and constants: checked before anything runs.
 struct Requirement {
   Op compare; ///< less, less_equal or equal
   NodeId lhs, rhs;
+  bool operator==(const Requirement &) const = default;
 };
 
 struct Program {
@@ -102,6 +110,7 @@ struct Program {
   int tensor_named(std::string_view name) const; ///< -1 if there is none
   int scalar_named(std::string_view name) const; ///< -1 if there is none
   AxisSet axes_of(const Tensor &) const;
+  bool operator==(const Program &) const = default;
 };
 
 } // namespace normforge
