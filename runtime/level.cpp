@@ -14,7 +14,7 @@ int32_t in_force = kUnread;
 bool supported(int32_t level) { return level >= 2 && level <= 4 && level <= nf_cpu_level(); }
 
 int32_t level_of_environment() {
-  const char *text = getenv(nf_this_library.level_variable);
+  const char *text = getenv(nf_level_variable);
   if (!text || !*text)
     return nf_cpu_level();
   const int32_t level = text[1] ? 0 : text[0] - '0';

@@ -1,5 +1,6 @@
-/* The one thing that the runtime takes from around it: the description of the library that it is part of. Packaging emits it; in process,
- * in_process.cpp has one. */
+/* What the runtime takes from around it: the description of the library that it is part of, and the name of the environment variable that
+ * forces a level. Packaging emits both; in process, in_process.cpp has them. They stand apart since the description reaches every kernel,
+ * and a program links those of the functions that it calls alone, unless it asks for the description. */
 #ifndef NORMFORGE_RUNTIME_LIBRARY_H
 #define NORMFORGE_RUNTIME_LIBRARY_H
 #include "runtime/description.h"
@@ -7,6 +8,7 @@
 extern "C" {
 #endif
 extern const nf_library nf_this_library;
+extern const char nf_level_variable[];
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,4 @@
-// What the library says of itself: statuses in words (nf_which puts the name of the culprit behind them) and its description.
-#include "runtime/library.h"
+// Statuses in words; nf_which puts the name of the culprit behind them.
 #include "runtime/runtime.h"
 
 namespace {
@@ -29,5 +28,3 @@ extern "C" const char *nf_status_string(nf_status status) {
   const unsigned index = unsigned(status);
   return index <= NF_WORKSPACE_NEEDED ? kTexts[index] : "unknown status";
 }
-
-extern "C" const nf_library *nf_describe(void) { return &nf_this_library; }

@@ -6,8 +6,8 @@
   extern "C" __attribute__((visibility("hidden"))) const char symbol[], symbol##_end[];
 
 EMBED(normforge_embedded_runtime, NORMFORGE_RUNTIME_ARCHIVE)
-EMBED(normforge_embedded_runtime_header, NORMFORGE_RUNTIME_HEADER)
-EMBED(normforge_embedded_description_header, NORMFORGE_DESCRIPTION_HEADER)
+EMBED(normforge_embedded_runtime_header, NORMFORGE_RUNTIME_DIRECTORY "/runtime.h")
+EMBED(normforge_embedded_description_header, NORMFORGE_RUNTIME_DIRECTORY "/description.h")
 
 namespace normforge {
 

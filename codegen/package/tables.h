@@ -1,0 +1,31 @@
+// Function tables written out as constants, with the typed entry points that hand them to the runtime. Each function is an object file of
+// its own, so that a program links the kernels of what it calls alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/package/function.h"
+
+namespace normforge {
+
+/// Symbols of a library called NAME all begin with `NAME_`.
+inline std::string prefixed(const std::string &library, const std::string &symbol) { return library + "_" + symbol; }
+
+/// The object of one function, which defines
+///   NAME_status NAME_<function>(const NAME_<function>_args *, const NAME_options *)
+///   NAME_status NAME_<function>_which(const NAME_<function>_args *, const NAME_options *, NAME_choice *)
+///   NAME_status NAME_<function>_workspace_bytes(const NAME_<function>_args *, int64_t *)
+/// `kernel_symbols` names the code of each step of each kernel of the table.
+std::string emit_function(const std::string &library, const FunctionTable &table,
+                          const std::vector<std::vector<std::string>> &kernel_symbols);
+
+/// The environment variable that forces a level in a library: "NAME_LEVEL".
+std::string level_variable(const std::string &library);
+
+/// What the runtime takes from around it (runtime/library.h), an object each: the description of a library of these functions, and the name
+/// of that variable.
+std::string emit_description(const std::string &library, const std::vector<std::string> &functions);
+std::string emit_level_variable(const std::string &library);
+
+} // namespace normforge
