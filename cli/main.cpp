@@ -11,7 +11,7 @@
 namespace normforge::cli {
 namespace {
 
-const std::initializer_list<void (*)(CLI::App &)> kVerbs = {};
+constexpr void (*kVerbs[])(CLI::App &) = {add_list};
 
 /// Text of several lines locates itself (file:line:column); a single line says which program speaks.
 int fail(std::string_view message) {
