@@ -11,7 +11,7 @@ namespace {
 constexpr int32_t kUnread = 0, kUnsupported = -1;
 int32_t in_force = kUnread;
 
-bool supported(int32_t level) { return level >= 2 && level <= 4 && level <= nf_cpu_level(); }
+bool supported(int32_t level) { return level >= 2 && level <= nf_cpu_level(); }
 
 int32_t level_of_environment() {
   const char *text = getenv(nf_level_variable);

@@ -100,6 +100,12 @@ TEST_F(CheckTest, AnExtentOfZeroIsDoneAtOnce) {
   sample.set_pointer(x, nullptr); // as array libraries hand over empty arrays
   sample.set_pointer(y, nullptr);
   EXPECT_EQ(sample.call(), NF_OK);
+  sample.set_pointer(mean, nullptr);
+  sample.tensors[size_t(counter)].role = NF_INPUT;
+  EXPECT_EQ(sample.call(), NF_OK); // the one output could not be asked for
+  sample.tensors[size_t(counter)].role = NF_INOUT;
+  sample.set_pointer(y, counts); // no elements, no overlap
+  EXPECT_EQ(sample.call(), NF_OK);
   sample.set_pointer(counter, nullptr); // has elements all the same
   EXPECT_EQ(sample.call(), NF_NULL_TENSOR);
   sample.set_pointer(counter, counts);
