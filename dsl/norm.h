@@ -45,6 +45,12 @@ NormRef find_norm(std::string_view name_or_path, std::string_view directory = {}
 /// The shortest decimal that reads back as `value`: "1e-5", "inf".
 std::string number_text(double value);
 
+/// "[0, inf)" or "{0, 1}"; a scalar without a domain has "[-inf, inf]".
+std::string domain_text(const Scalar &);
+
+/// "unbiased < count(batch, space)".
+std::string requirement_text(const Program &, const Requirement &);
+
 /// The candidate nearest to `name` by edit distance, or empty when none is near. For "did you mean".
 std::string nearest_name(std::string_view name, const std::vector<std::string> &candidates);
 

@@ -76,14 +76,8 @@ struct Printer {
 
   static std::string scalar(const Scalar &scalar) {
     std::string out = scalar.name + " = " + number_text(scalar.fallback);
-    if (!scalar.set.empty()) {
-      for (size_t i = 0; i < scalar.set.size(); ++i)
-        out += (i ? ", " : " in {") + number_text(scalar.set[i]);
-      return out + "}";
-    }
-    if (std::isinf(scalar.lo) && std::isinf(scalar.hi) && !scalar.lo_open && !scalar.hi_open)
-      return out;
-    return out + (scalar.lo_open ? " in (" : " in [") + number_text(scalar.lo) + ", " + number_text(scalar.hi) + (scalar.hi_open ? ")" : "]");
+    const bool anything = scalar.set.empty() && std::isinf(scalar.lo) && std::isinf(scalar.hi) && !scalar.lo_open && !scalar.hi_open;
+    return anything ? out : out + " in " + domain_text(scalar);
   }
 
   std::string over(AxisSet set) const {
@@ -133,13 +127,15 @@ struct Printer {
     return {out + ")", kPrimary};
   }
 
+  std::string requirement(const Requirement &r) const {
+    return operand(r.lhs, kSum) + std::string(infix(r.compare)->sign) + operand(r.rhs, kSum);
+  }
+
   std::string line(const BodyLine &line) const {
     if (line.kind == BodyLine::value)
       return norm.node_names[size_t(line.index)] + " = " + expression(line.index, kSum);
-    if (line.kind == BodyLine::requirement) {
-      const Requirement &r = program.requirements[size_t(line.index)];
-      return "require " + operand(r.lhs, kSum) + std::string(infix(r.compare)->sign) + operand(r.rhs, kSum);
-    }
+    if (line.kind == BodyLine::requirement)
+      return "require " + requirement(program.requirements[size_t(line.index)]);
     const Output &output = program.outputs[size_t(line.index)];
     const Tensor &tensor = program.tensors[size_t(output.tensor)];
     return (tensor.role == Tensor::inout ? "next " : "") + tensor.name + " = " + operand(output.node, kSum);
@@ -199,6 +195,22 @@ std::string number_text(double value) {
   if (const size_t e = out.find('e'); e != out.npos && e + 2 < out.size() && out[e + 2] == '0')
     out.erase(e + 2, 1);
   return out;
+}
+
+std::string domain_text(const Scalar &scalar) {
+  if (scalar.set.empty())
+    return (scalar.lo_open ? "(" : "[") + number_text(scalar.lo) + ", " + number_text(scalar.hi) + (scalar.hi_open ? ")" : "]");
+  std::string out;
+  for (double value : scalar.set)
+    out += (out.empty() ? "{" : ", ") + number_text(value);
+  return out + "}";
+}
+
+std::string requirement_text(const Program &program, const Requirement &requirement) {
+  Norm norm;
+  norm.program = program;
+  norm.node_names.resize(program.nodes.size());
+  return Printer{norm}.requirement(requirement);
 }
 
 std::string definition_text(const Norm &norm) { return Printer{norm}.text(); }

@@ -15,6 +15,10 @@ constexpr size_t kLongestName = 64;
 
 constexpr std::string_view kKindNames[] = {"an axis", "an axis", "a tensor", "a scalar", "a value"};
 
+bool problem_word(std::string_view name) {
+  return std::ranges::find(kProblemKeys, name) != std::end(kProblemKeys) || std::ranges::find(kProblemValues, name) != std::end(kProblemValues);
+}
+
 struct SignatureChecker {
   const NormSyntax &syntax;
   Norm &norm;
@@ -29,7 +33,7 @@ struct SignatureChecker {
   bool declare(const Token &name, Symbol::Kind kind, int index) {
     if (name.text.size() > kLongestName)
       error(name, "a name of " + std::to_string(name.text.size()) + " characters; at most 64 are possible");
-    if (kind != Symbol::scalar && std::ranges::find(kProblemWords, name.text) != std::end(kProblemWords))
+    if (kind != Symbol::scalar && problem_word(name.text))
       error(name, quoted(name.text) + " is a word of problem text: call it otherwise");
     const auto [at, fresh] = scope.try_emplace(std::string(name.text), Symbol{kind, index, name.span()});
     if (!fresh)

@@ -43,11 +43,6 @@ nf_compare abi_compare(Op op) {
   return op == Op::less ? NF_LESS : op == Op::less_equal ? NF_LESS_EQUAL : NF_EQUAL;
 }
 
-std::string number_text(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
 /// One side of a requirement: the ABI's form, and its text into `text`.
 nf_operand abi_operand(const Program &program, NodeId id, std::string &text) {
   const Node &node = program.node(id);
@@ -83,17 +78,6 @@ std::vector<int> memory_axes(const Problem &problem, const Tensor &tensor) {
     if (std::ranges::find(tensor.axes, axis) != tensor.axes.end())
       axes.push_back(axis);
   return axes;
-}
-
-/// What a tensor's dtype is unless the problem says otherwise (dsl/problem.h).
-DType default_dtype(const Program &program, int index, DType first) {
-  const Tensor &tensor = program.tensors[size_t(index)];
-  if (tensor.role == Tensor::length)
-    return DType::i32;
-  const AxisSet full = program.axes_of(program.tensors.front());
-  if (tensor.role == Tensor::input || (full & ~program.axes_of(tensor)) == 0)
-    return first;
-  return first == DType::f64 ? DType::f64 : DType::f32;
 }
 
 /// Inputs whose memory `tensor` may be: it is written at every point, which a sweep does after it has read all that stands there, and they
