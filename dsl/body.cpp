@@ -248,6 +248,8 @@ void check_body(const NormSyntax &syntax, const FileSyntax &file, Norm &norm, Sc
   } catch (TooLarge) {
     return;
   }
+  if (!syntax.whole)
+    return;
   checker.resolve_stored();
   checker.check_assigned();
   if (diagnostics.count() != before)

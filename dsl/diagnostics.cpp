@@ -1,4 +1,4 @@
-// Rendering of errors. Any bytes may stand in the text: columns count UTF-8 characters, unprintable bytes show as '?', and of a very long line
+// Rendering of errors. Any bytes may stand in the text: columns count UTF-8 characters, what is no printable UTF-8 shows as '?', and of a very long line
 // a window around the error is shown.
 #include "dsl/diagnostics.h"
 
@@ -14,17 +14,34 @@ constexpr size_t kMostErrors = 100;   ///< shown
 constexpr size_t kMostRecorded = 200;  ///< kept; the rest is counted
 constexpr size_t kWindow = 120;     ///< bytes of a line that are shown
 
-bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
-size_t characters(std::string_view bytes) {
-  return size_t(std::ranges::count_if(bytes, [](char c) { return !continues_character(c); }));
+/// Bytes of the UTF-8 character that `bytes` begins with; 0 when that is none.
+size_t character_length(std::string_view bytes) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const size_t length = byte(0) < 0x80 ? 1 : byte(0) < 0xC2 ? 0 : byte(0) < 0xE0 ? 2 : byte(0) < 0xF0 ? 3 : byte(0) < 0xF5 ? 4 : 0;
+  if (length > bytes.size())
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80)
+      return 0;
+  return length;
 }
 
-std::string shown(std::string_view bytes) {
-  std::string out(bytes);
-  for (char &c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
-      c = c == '\t' ? ' ' : '?';
+/// What can be shown of any bytes, and how many characters wide that is.
+struct Shown {
+  std::string text;
+  size_t width = 0;
+};
+Shown shown(std::string_view bytes) {
+  Shown out;
+  for (; !bytes.empty(); ++out.width) {
+    const size_t length = character_length(bytes);
+    const unsigned char first = static_cast<unsigned char>(bytes[0]);
+    if (length == 0 || first < 0x20 || first == 0x7F)
+      out.text += first == '\t' ? ' ' : '?';
+    else
+      out.text += bytes.substr(0, length);
+    bytes.remove_prefix(std::max<size_t>(1, length));
+  }
   return out;
 }
 
@@ -45,14 +62,13 @@ std::string Diagnostics::render(const Error &error, size_t line, size_t line_beg
   std::string_view whole = text.substr(line_begin, line_end - line_begin);
   const size_t from = whole.size() > kWindow && column > kWindow / 2 ? column - kWindow / 2 : 0;
   const std::string_view window = whole.substr(from, kWindow);
-  const size_t marked = std::clamp<size_t>(error.at.length, 1, std::max<size_t>(1, window.size() - std::min(window.size(), column - from)));
+  const std::string_view before = window.substr(0, column - from), marked = window.substr(before.size()).substr(0, error.at.length);
 
   std::string out;
   out.append(file).append(":").append(std::to_string(line)).append(":");
-  out.append(std::to_string(characters(whole.substr(0, column)) + 1)).append(": ").append(error.message);
-  out.append("\n  ").append(shown(window));
-  out.append("\n  ").append(characters(window.substr(0, column - from)), ' ').append("^");
-  out.append(std::max<size_t>(1, characters(window.substr(std::min(window.size(), column - from), marked))) - 1, '~');
+  out.append(std::to_string(shown(whole.substr(0, column)).width + 1)).append(": ").append(error.message);
+  out.append("\n  ").append(shown(window).text);
+  out.append("\n  ").append(shown(before).width, ' ').append("^").append(std::max<size_t>(1, shown(marked).width) - 1, '~');
   return out;
 }
 
@@ -75,7 +91,7 @@ void Diagnostics::throw_if_any() const {
 
 std::string quoted(std::string_view name) {
   constexpr size_t kLongest = 64;
-  return "'" + shown(name.substr(0, kLongest)) + (name.size() > kLongest ? "…'" : "'");
+  return "'" + shown(name.substr(0, kLongest)).text + (name.size() > kLongest ? "…'" : "'");
 }
 
 } // namespace normforge

@@ -296,6 +296,7 @@ private:
       norm.body.back().value = comparison_or_expression();
     } catch (Abandon) {
       nesting = 0;
+      norm.whole = false;
       while (token.kind != Token::end && !token.is("}") && !begins_definition() && !(token.first_on_line && begins_statement()))
         advance();
     }

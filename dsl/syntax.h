@@ -64,6 +64,7 @@ struct NormSyntax {
   std::vector<ScalarSyntax> scalars;
   std::vector<StatementSyntax> body;
   bool readable = true; ///< the signature had no syntax error
+  bool whole = true;    ///< nor had the body
 };
 
 struct FileSyntax {
