@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 
 #include "dsl/error.h"
 
@@ -135,16 +134,7 @@ std::string function_name(const Problem &problem) {
 }
 
 FunctionTable::FunctionTable(const Problem &problem) : served(function_problem(problem)) {
-  const Program &program = served.norm->program;
-  const struct {
-    size_t count, limit;
-    const char *what;
-  } limits[] = {{program.axes.size(), NF_MAX_AXES, "axes"},
-                {program.tensors.size(), NF_MAX_TENSORS, "tensors"},
-                {program.scalars.size(), NF_MAX_SCALARS, "scalars"}};
-  for (const auto &[count, limit, what] : limits)
-    if (count > limit)
-      throw UserError(program.name + ": got " + std::to_string(count) + " " + what + ", expected at most " + std::to_string(limit));
+  static_assert(kMostAxes == NF_MAX_AXES && kMostTensors == NF_MAX_TENSORS && kMostScalars == NF_MAX_SCALARS);
   add_fields();
   add_requirements();
   table.name = keep(function_name(served));

@@ -40,7 +40,7 @@ std::string function_name(const Problem &problem);
 /// Owns all that `function` points to.
 class FunctionTable {
 public:
-  /// The function that serves `problem`, without kernels. Throws UserError when the norm exceeds the ABI's limits.
+  /// The function that serves `problem`, without kernels.
   explicit FunctionTable(const Problem &problem);
   FunctionTable(const FunctionTable &) = delete;
   FunctionTable &operator=(const FunctionTable &) = delete;

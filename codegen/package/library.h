@@ -1,0 +1,32 @@
+// The package that an application links: lib/libNAME.a, include/NAME.h, lib/cmake/NAME/NAMEConfig.cmake and share/NAME/manifest.json. Its
+// bytes depend on the problems, the targets and this build of normforge; not on where it is built, on how many cores, or on what the cache
+// held.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "codegen/package/compile.h"
+#include "codegen/package/files.h"
+
+namespace normforge {
+
+struct LibraryOptions {
+  std::string name; ///< a C identifier: every symbol begins with it
+  std::vector<const Target *> targets;
+  std::string cache; ///< directory of compiled kernels; empty: none
+  int jobs = 0;      ///< threads; 0: one per core
+  std::function<void(const CompileProgress &)> progress;
+};
+
+struct Library {
+  std::vector<OutputFile> files; ///< paths relative to the package's directory
+  std::vector<std::string> functions;
+  CompileProgress kernels; ///< as it ended
+};
+
+/// Throws UserError for a name that is no C identifier, no target, and what select_kernels() and the backends refuse.
+Library make_library(const std::vector<Problem> &problems, const LibraryOptions &options);
+
+} // namespace normforge

@@ -1,0 +1,38 @@
+// Which kernels a library holds. For each function and level: one for every problem that was asked for, and the generic ones, with all
+// extents open, for every combination of optional inputs that may be there and outputs that kernels write at every point, so that every
+// legal call has a kernel.
+//
+// All kernels of a function that run on one level share one numerics half, and the levels share it but for `fma` where a level has none. So
+// which kernel serves a call never changes a bit.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "codegen/backend.h"
+#include "codegen/package/function.h"
+
+namespace normforge {
+
+struct SelectedKernel {
+  const SweepPlan *plan;
+  const Target *target;
+  Schedule schedule;
+};
+
+struct SelectedFunction {
+  std::unique_ptr<FunctionTable> table; ///< without its kernels
+  std::vector<SelectedKernel> kernels;  ///< best first: by level, then from the narrowest problem to the generic ones
+};
+
+struct Selection {
+  std::vector<SelectedFunction> functions;
+  std::deque<SweepPlan> plans;
+};
+
+/// Throws UserError when there is no problem, when two functions would have one name, or when a norm has too many combinations.
+Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets);
+
+} // namespace normforge
