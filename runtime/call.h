@@ -19,6 +19,7 @@ struct CheckedCall {
   const nf_function *function;
   nf_kernel_args args;         ///< all but the buffers
   uint64_t present;            ///< masks of tensors: not null,
+  uint64_t written;            ///< outputs and inouts of those,
   uint64_t dense, rows;        ///< as regular as that (absent ones are),
   uint64_t in_place;           ///< outputs that are the memory of an input
   Span spans[NF_MAX_TENSORS];  ///< from the first byte to the last of those that are present

@@ -22,7 +22,6 @@ template <typename T> T read(const void *args, int32_t offset) {
   return value;
 }
 
-bool writes(const nf_tensor &tensor) { return tensor.role == NF_OUTPUT || tensor.role == NF_INOUT; }
 bool required(const nf_tensor &tensor) { return tensor.role != NF_OUTPUT && !tensor.optional; }
 
 nf_status refuse(CheckedCall *call, nf_status status, const char *culprit, const char *other = nullptr) {
@@ -111,6 +110,7 @@ nf_status check_tensor(const void *args, int t, CheckedCall *call) {
   if (!pointer)
     return NF_OK;
   call->present |= bit;
+  call->written |= tensor.role == NF_OUTPUT || tensor.role == NF_INOUT ? bit : 0;
   if (reinterpret_cast<uintptr_t>(pointer) & uintptr_t(width - 1))
     return refuse(call, NF_MISALIGNED, tensor.name);
   if (!to_bytes(pointer, width, reach, &call->spans[t]))
@@ -197,11 +197,13 @@ bool interleaved(const CheckedCall *call, int a, int b) {
 
 nf_status check_overlap(CheckedCall *call) {
   const nf_tensor *tensor = call->function->tensor;
-  for (int t = 0; t < call->function->tensors; ++t) {
-    if (!writes(tensor[t]) || !(call->present >> t & 1))
-      continue;
-    for (int u = 0; u < call->function->tensors; ++u) {
-      if (u == t || !(call->present >> u & 1) || (writes(tensor[u]) && u < t) || !nf::overlap(call->spans[t], call->spans[u]))
+  uint64_t others = call->present;
+  for (uint64_t left = call->written; left; left &= left - 1) {
+    const int t = __builtin_ctzll(left);
+    others &= ~(uint64_t(1) << t); // each pair once
+    for (uint64_t rest = others; rest; rest &= rest - 1) {
+      const int u = __builtin_ctzll(rest);
+      if (!nf::overlap(call->spans[t], call->spans[u]))
         continue;
       if ((tensor[t].in_place >> u & 1) && same_memory(call, t, u))
         call->in_place |= uint64_t(1) << t;
@@ -212,13 +214,6 @@ nf_status check_overlap(CheckedCall *call) {
   return NF_OK;
 }
 
-bool no_output(const CheckedCall *call) {
-  for (int t = 0; t < call->function->tensors; ++t)
-    if (writes(call->function->tensor[t]) && (call->present >> t & 1))
-      return false;
-  return !call->empty;
-}
-
 } // namespace
 
 extern "C" nf_status nf_check(const nf_function *function, const void *args, CheckedCall *call) {
@@ -226,7 +221,7 @@ extern "C" nf_status nf_check(const nf_function *function, const void *args, Che
   if (!function || !args)
     return NF_NULL_ARGUMENT;
   call->function = function;
-  call->present = call->dense = call->rows = call->in_place = 0;
+  call->present = call->written = call->dense = call->rows = call->in_place = 0;
   call->bytes = 0;
   call->empty = false;
   if (const nf_status status = check_extents(args, call); status != NF_OK)
@@ -234,7 +229,7 @@ extern "C" nf_status nf_check(const nf_function *function, const void *args, Che
   for (int t = 0; t < function->tensors; ++t)
     if (const nf_status status = check_tensor(args, t, call); status != NF_OK)
       return status;
-  if (no_output(call))
+  if (call->written == 0 && !call->empty)
     return NF_NO_OUTPUT;
   for (int s = 0; s < function->scalars; ++s) {
     call->args.scalars[s] = read<double>(args, function->scalar[s].offset);
