@@ -32,7 +32,7 @@ typedef enum nf_status {
 } nf_status;
 
 /** One line, lowercase; "unknown status" for a number that is none. */
-const char *nf_status_string(nf_status status);
+const char *nf_status_string(int32_t status);
 
 /** Runs task(task_context, i) once for each i in [0, tasks), on any threads, and returns when all have ended. `context` is
  * nf_options.context. */
@@ -68,8 +68,9 @@ typedef struct nf_choice {
 /** What nf_call() would do, and its status; touches none of the tensors. */
 nf_status nf_which(const nf_function *function, const void *args, const nf_options *options, nf_choice *choice);
 
-/** Most threads of a call that leaves it open, the calling one included; 0: one per CPU that the process may use (the default). At most
- * 256 are used. */
+/** Most threads of a call that leaves it open, the calling one included; 0: one per CPU that the process may use (the default). At most 256
+ * are used. The library's threads are made when first wanted and stay; one call has them at a time, another that comes meanwhile runs on its
+ * own thread alone. After fork() the child makes its own. */
 nf_status nf_set_threads(int32_t threads);
 
 /** Uses kernels of x86-64-v`level` or lower from now on; 0: whatever this CPU has. NF_LEVEL_UNSUPPORTED, and nothing changes, when this CPU

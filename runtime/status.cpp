@@ -24,7 +24,6 @@ static_assert(sizeof kTexts / sizeof *kTexts == NF_WORKSPACE_NEEDED + 1);
 
 } // namespace
 
-extern "C" const char *nf_status_string(nf_status status) {
-  const unsigned index = unsigned(status);
-  return index <= NF_WORKSPACE_NEEDED ? kTexts[index] : "unknown status";
+extern "C" const char *nf_status_string(int32_t status) {
+  return status >= NF_OK && status <= NF_WORKSPACE_NEEDED ? kTexts[status] : "unknown status";
 }
