@@ -1,0 +1,115 @@
+#include "tests/conformance/cases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace normforge::testing {
+
+std::vector<int64_t> Shape::of(const Norm &norm) const {
+  const std::pair<const char *, int64_t> named[] = {{"rows", rows},   {"cols", cols},   {"batch", batch}, {"channel", channel},
+                                                    {"space", space}, {"group", group}, {"sub", sub},     {"seq", seq}};
+  std::vector<int64_t> extents;
+  for (const Axis &axis : norm.program.axes)
+    extents.push_back(std::ranges::find_if(named, [&](const auto &row) { return axis.name == row.first; })->second);
+  return extents;
+}
+
+const std::vector<Shape> &shapes() {
+  static const std::vector<Shape> table = {
+      //           rows cols batch channel space group sub seq
+      {"small", 5, 33, 3, 7, 35, 2, 3, 9},
+      {"ones", 1, 1, 2, 1, 1, 1, 1, 2},
+      {"round", 9, 768, 2, 64, 49, 4, 8, 16},
+      {"long", 2, 4099, 2, 3, 2051, 3, 5, 1100},
+      {"wide", 3, 127, 2, 131, 5, 3, 43, 31},
+      {"empty", 0, 17, 0, 4, 6, 2, 2, 0},
+  };
+  return table;
+}
+
+const std::vector<Mix> &mixes() {
+  static const std::vector<Mix> table = {
+      {"f32", DType::f32, DType::f32, DType::f32, true},       {"bf16", DType::bf16, DType::bf16, DType::bf16, true},
+      {"f16", DType::f16, DType::f16, DType::f16, false},      {"f64", DType::f64, DType::f64, DType::f64, false},
+      {"bf16_f32", DType::bf16, DType::f32, DType::f16, false}, {"f32_f16", DType::f32, DType::f16, DType::bf16, false},
+  };
+  return table;
+}
+
+Problem problem_of(const NormRef &norm, const Mix &mix) {
+  Problem problem = default_problem(norm);
+  const Program &program = norm->program;
+  bool first = true;
+  for (size_t t = 0; t < program.tensors.size(); ++t) {
+    const Tensor &tensor = program.tensors[t];
+    if (tensor.role == Tensor::length || problem.dtypes[t] == DType::i8)
+      continue;
+    if (tensor.role != Tensor::output)
+      problem.dtypes[t] = std::exchange(first, false) ? mix.first : mix.others;
+    else
+      problem.dtypes[t] = tensor.axes.size() == program.tensors[0].axes.size() ? mix.outputs : mix.first == DType::f64 ? DType::f64 : DType::f32;
+  }
+  return problem;
+}
+
+Problem fixed(Problem problem, const std::vector<int64_t> &extents) {
+  for (size_t i = 0; i < extents.size(); ++i)
+    problem.extents[i] = {extents[i], extents[i]};
+  return problem;
+}
+
+std::vector<Schedule> sample_schedules(const Backend &backend, const SweepPlan &plan, const Target &target, int count, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const Schedule base = backend.default_schedule(plan, target);
+  std::vector<Schedule> found{base};
+  for (int tries = 0; int(found.size()) < count && tries < 20 * count; ++tries) {
+    Schedule schedule = base;
+    for (size_t i = 0; i < schedule.mapping.values.size(); ++i) {
+      const auto values = backend.knobs()[i].values;
+      schedule.mapping.values[i] = values[random() % values.size()];
+    }
+    if (!backend.inapplicable(plan, schedule, target) && std::ranges::find(found, schedule) == found.end())
+      found.push_back(schedule);
+  }
+  return found;
+}
+
+std::vector<const Target *> runnable_targets() {
+  std::vector<const Target *> found;
+  for (const Target &target : targets())
+    if (target.backend == "x86" && runs_here(target))
+      found.push_back(&target);
+  return found;
+}
+
+bool Tolerance::accepts(double got, double want) const {
+  if (std::isnan(want) || std::isnan(got))
+    return std::isnan(want) && std::isnan(got);
+  if (std::isinf(want) || std::isinf(got))
+    return got == want;
+  return std::fabs(got - want) <= scaled * std::max(1.0, std::fabs(want)) + relative * std::fabs(want) + absolute;
+}
+
+Tolerance tolerance(const Problem &problem, DType output) {
+  if (output == DType::i8)
+    return {0, 0, 1};
+  const auto unit = [](DType dtype) {
+    switch (dtype) {
+    case DType::bf16: return 0x1p-8;
+    case DType::f16: return 0x1p-11;
+    case DType::f32: return 0x1p-24;
+    default: return 0x1p-53;
+    }
+  };
+  const Program &program = problem.norm->program;
+  const bool wide = std::ranges::any_of(problem.dtypes, [](auto d) { return d == DType::f64; });
+  double error = wide ? 1e-14 : 2e-6;
+  for (const Node &node : program.nodes)
+    if (node.op == Op::stored)
+      error = std::max(error, 2 * unit(*problem.dtypes[size_t(node.symbol)]));
+  const bool narrow = output == DType::bf16 || output == DType::f16;
+  return {error, narrow ? unit(output) : 0, output == DType::f16 ? 0x1p-25 : 0};
+}
+
+} // namespace normforge::testing

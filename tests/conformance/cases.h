@@ -1,0 +1,49 @@
+// What the conformance suite runs over: every norm of the catalogue at extents around every boundary that a kernel knows, in every mix of dtypes, and
+// schedules that a search can reach. Norms share a vocabulary of axis names, so one table of extents serves them all.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/backend.h"
+#include "dsl/problem.h"
+
+namespace normforge::testing {
+
+/// Extents by axis name; `Shape::of` picks those that a norm has.
+struct Shape {
+  const char *label;
+  int64_t rows, cols, batch, channel, space, group, sub, seq;
+  std::vector<int64_t> of(const Norm &) const;
+};
+const std::vector<Shape> &shapes();
+
+/// A mix of dtypes: of the first input, of other inputs, of full-size outputs.
+struct Mix {
+  const char *label;
+  DType first, others, outputs;
+  bool brief; ///< also part of the short run at every shape
+};
+const std::vector<Mix> &mixes();
+
+/// The problem of a norm in a mix, with every optional input and output, extents open or fixed.
+Problem problem_of(const NormRef &, const Mix &);
+Problem fixed(Problem, const std::vector<int64_t> &extents);
+
+/// `count` schedules with the numerics of the default, drawn by seed from the knob table, each applicable; the default first.
+std::vector<Schedule> sample_schedules(const Backend &, const SweepPlan &, const Target &, int count, uint64_t seed);
+
+/// The targets of the x86 backend that this machine runs.
+std::vector<const Target *> runnable_targets();
+
+/// How far `got` may lie from the f64 result `want`: half a unit in the last place of the output, plus the compute dtype's error (2e-6 · max(1, |y|) for f32).
+/// Where statistics are taken of values as stored in a narrow dtype, an f32 error can move a stored value by one unit, so that unit is allowed.
+struct Tolerance {
+  double scaled;   ///< times max(1, |want|)
+  double relative; ///< times |want|
+  double absolute;
+  bool accepts(double got, double want) const;
+};
+Tolerance tolerance(const Problem &, DType output);
+
+} // namespace normforge::testing

@@ -1,0 +1,80 @@
+// Every norm × extents × dtypes: the kernel of every x86 level and of sampled schedules against the f64 reference, and against each other bit for bit.
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+#include "codegen/loader.h"
+#include "tests/conformance/cases.h"
+#include "tests/support/kernel_call.h"
+
+namespace normforge::testing {
+namespace {
+
+const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
+
+struct Case {
+  NormRef norm;
+  const Shape *shape;
+  const Mix *mix;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> list;
+  for (const NormRef &norm : catalogue())
+    for (const Shape &shape : shapes())
+      for (const Mix &mix : mixes())
+        if (kLong || mix.brief || &shape == &shapes().front())
+          list.push_back({norm, &shape, &mix});
+  return list;
+}
+
+class Conformance : public ::testing::TestWithParam<Case> {};
+
+void expect_near(const Problem &problem, const KernelCall &call, const std::map<std::string, ReferenceArray> &reference) {
+  for (const auto &[name, want] : reference) {
+    const size_t t = size_t(problem.norm->program.tensor_named(name));
+    const Tolerance allowed = tolerance(problem, *problem.dtypes[t]);
+    for (size_t i = 0; i < want.values.size(); ++i)
+      ASSERT_TRUE(allowed.accepts(call.value(name, i), round_to(*problem.dtypes[t], want.values[i])))
+          << name << "[" << i << "]: " << call.value(name, i) << ", reference " << want.values[i];
+  }
+}
+
+TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
+  const auto &[norm, shape, mix] = GetParam();
+  const std::vector<int64_t> extents = shape->of(*norm);
+  const Problem open = problem_of(norm, *mix), exact = fixed(open, extents);
+  const ReferenceInputs inputs = make_inputs(exact, extents, {.seed = 7, .mean = 0.5});
+  const auto reference = evaluate(exact, extents, inputs);
+
+  std::map<bool, std::string> bits_by_fma; // one numerics half, one result
+  const auto check = [&](const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const Target &target) {
+    const Backend &backend = backend_for(target);
+    SCOPED_TRACE(to_text(problem) + " / " + to_text(schedule, backend.knobs()) + " / " + std::string(target.name));
+    const Kernel kernel = backend.compile(plan, schedule, target, "kernel");
+    const LoadedKernel loaded(kernel);
+    KernelCall call(problem, extents, inputs, {.side = bits_by_fma.empty() ? Guarded::at_start : Guarded::at_end, .pieces = bits_by_fma.empty() ? 1 : 3});
+    call.run(kernel, loaded);
+    const auto [at, first] = bits_by_fma.emplace(schedule.numerics.fma, call.output_bits());
+    if (first)
+      expect_near(problem, call, reference);
+    EXPECT_TRUE(at->second == call.output_bits()) << "bits differ";
+  };
+  const SweepPlan open_plan = make_sweep_plan(open), exact_plan = make_sweep_plan(exact);
+  for (const Target *target : runnable_targets()) {
+    const Backend &backend = backend_for(*target);
+    check(open, open_plan, backend.default_schedule(open_plan, *target), *target);
+    const bool widest = target == runnable_targets().back();
+    for (const Schedule &schedule : sample_schedules(backend, exact_plan, *target, kLong ? 12 : widest ? 3 : 1, std::hash<std::string>()(norm->program.name)))
+      check(exact, exact_plan, schedule, *target);
+    if (HasFailure())
+      return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, Conformance, ::testing::ValuesIn(cases()), [](const auto &info) {
+  return info.param.norm->program.name + "_" + info.param.shape->label + "_" + info.param.mix->label;
+});
+
+} // namespace
+} // namespace normforge::testing
