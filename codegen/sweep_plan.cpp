@@ -16,6 +16,10 @@
 namespace normforge {
 namespace {
 
+/// Whether a node belongs to the nest over the axes that it removes, and is a temporary for every other nest. A pivot (`first`) does as reductions
+/// do: read again by a later nest, it might already have been overwritten in place.
+bool removes_axes(Op op) { return is_reduction(op) || op == Op::first; }
+
 /// The operands of a node that are there.
 std::span<const NodeId> operands(const Node &node) { return {node.operands.data(), size_t(info(node.op).operands)}; }
 
@@ -28,8 +32,10 @@ public:
     place_reductions();
     place_outputs();
     for (size_t i = 0; i < keys_.size(); ++i)
-      if (used_[i])
+      if (used_[i]) {
         plan_.nests.push_back(build_nest(int(i)));
+        nest_number_.push_back(int(i));
+      }
     find_temporaries();
   }
 
@@ -46,9 +52,10 @@ private:
   std::vector<NestKey> keys_;             // sorted: the order in which nests run
   std::vector<char> used_;                // whether anything needs the nest
   std::vector<AxisSet> kept_;             // by nest
-  std::vector<int> nest_of_;              // by node; of reductions: the nest that accumulates it
+  std::vector<int> nest_of_;              // by node that removes axes: the nest that does so
   std::vector<char> live_;
   std::vector<int> output_nest_;          // by output
+  std::vector<int> nest_number_;          // by nest of the plan: its number here
 
   const Node &node(NodeId id) const { return program_.node(id); }
 
@@ -77,7 +84,7 @@ private:
           if ((keys.empty() || key.level == keys.front().level) && std::ranges::find(keys, key) == keys.end())
             keys.push_back(key);
         }
-      if (is_reduction(program_.nodes[id].op)) {
+      if (removes_axes(program_.nodes[id].op)) {
         const AxisSet over = program_.nodes[id].over;
         int level = 0;
         if (!keys.empty())
@@ -95,7 +102,7 @@ private:
     used_.back() = 0;
     kept_.assign(keys_.size(), 0);
     for (size_t id = 0; id < program_.nodes.size(); ++id)
-      if (live_[id] && is_reduction(program_.nodes[id].op)) {
+      if (live_[id] && removes_axes(program_.nodes[id].op)) {
         nest_of_[id] = int(std::ranges::find(keys_, key_of[id]) - keys_.begin());
         kept_[size_t(nest_of_[id])] |= program_.nodes[id].axes;
       }
@@ -110,7 +117,7 @@ private:
       stack.pop_back();
       if (std::exchange(seen[size_t(id)], 1))
         continue;
-      if (is_reduction(node(id).op))
+      if (removes_axes(node(id).op))
         found.push_back(id);
       for (NodeId operand : operands(node(id)))
         stack.push_back(operand);
@@ -125,10 +132,11 @@ private:
       int nest = -1;
       for (NodeId reduction : reductions_below(output.node))
         nest = std::max(nest, nest_of_[size_t(reduction)]);
-      if (nest < 0) // no reduction at all: any nest over the same axes will do
-        nest = int(std::ranges::find_if(keys_, [&](const NestKey &key) {
-                     return (kept_[size_t(&key - keys_.data())] | key.over) == axes && key.over != 0;
-                   }) - keys_.begin());
+      if (nest < 0) // no reduction at all: any nest that iterates over just these axes will do
+        nest = int(std::ranges::find_if(kept_, [&](const AxisSet &kept) {
+                     const AxisSet over = keys_[size_t(&kept - kept_.data())].over;
+                     return over != 0 && (kept == axes || (kept | over) == axes);
+                   }) - kept_.begin());
       const bool fits = nest < int(keys_.size()) && (axes & ~(kept_[size_t(nest)] | keys_[size_t(nest)].over)) == 0;
       output_nest_.push_back(fits && !read_later(axes, nest) ? nest : int(keys_.size()) - 1);
     }
@@ -142,7 +150,7 @@ private:
   // Whether a nest after `nest` reads a tensor over `axes`: an output may be the same memory, so it must not be written before.
   bool read_later(AxisSet axes, int nest) const {
     for (size_t id = 0; id < program_.nodes.size(); ++id)
-      if (live_[id] && is_reduction(program_.nodes[id].op) && nest_of_[id] > nest)
+      if (live_[id] && removes_axes(program_.nodes[id].op) && nest_of_[id] > nest)
         for (NodeId leaf : leaves_below(NodeId(id)))
           if (program_.axes_of(program_.tensors[size_t(node(leaf).symbol)]) == axes)
             return true;
@@ -165,8 +173,8 @@ private:
     return found;
   }
 
-  // A reduction of another nest is a leaf here: its value comes from a temporary.
-  bool is_leaf(NodeId id, int nest) const { return is_reduction(node(id).op) && nest_of_[size_t(id)] != nest; }
+  // What another nest computes is a leaf here: its value comes from a temporary.
+  bool is_leaf(NodeId id, int nest) const { return removes_axes(node(id).op) && nest_of_[size_t(id)] != nest; }
 
   Nest build_nest(int index) {
     Nest nest;
@@ -176,7 +184,7 @@ private:
     // What the nest needs, and when. Ids are in topological order, so one pass up marks and one pass down times.
     std::vector<char> needed(program_.nodes.size(), 0);
     for (size_t id = 0; id < program_.nodes.size(); ++id)
-      needed[id] = live_[id] && is_reduction(program_.nodes[id].op) && nest_of_[id] == index;
+      needed[id] = live_[id] && removes_axes(program_.nodes[id].op) && nest_of_[id] == index;
     for (size_t i = 0; i < program_.outputs.size(); ++i)
       if (output_nest_[i] == index)
         needed[size_t(program_.outputs[i].node)] = 1;
@@ -250,28 +258,35 @@ private:
     return points;
   }
 
-  // Reductions of one nest that another reads; the nest that makes one writes it.
+  // What one nest computes and another reads; the nest that computes it writes it.
   void find_temporaries() {
-    std::map<NodeId, int> found;
-    for (const Nest &nest : plan_.nests) {
-      std::vector<NodeId> used = nest.rows;
-      for (const Sweep &sweep : nest.sweeps) {
-        used.insert(used.end(), sweep.rows.begin(), sweep.rows.end());
-        used.insert(used.end(), sweep.points.begin(), sweep.points.end());
+    const auto each_group = [&](auto visit) { // of nodes that become known together, and the writes that follow them
+      for (Nest &nest : plan_.nests) {
+        visit(nest, nest.rows, nest.row_writes);
+        for (Sweep &sweep : nest.sweeps) {
+          visit(nest, sweep.points, sweep.row_writes);
+          visit(nest, sweep.reductions, sweep.row_writes);
+          visit(nest, sweep.rows, sweep.row_writes);
+        }
       }
-      for (NodeId id : used)
-        if (is_reduction(node(id).op))
+    };
+    const auto made_by = [&](const Nest &nest, NodeId id) { return nest_number_[size_t(&nest - plan_.nests.data())] == nest_of_[size_t(id)]; };
+    std::map<NodeId, int> found;
+    each_group([&](const Nest &nest, const std::vector<NodeId> &nodes, std::vector<Write> &) {
+      for (NodeId id : nodes)
+        if (removes_axes(node(id).op) && !made_by(nest, id))
           found.emplace(id, 0);
-    }
+    });
     for (auto &[id, index] : found) {
       index = int(plan_.temporaries.size());
-      plan_.temporaries.push_back({id, node(id).axes});
+      const auto nest = std::ranges::find(nest_number_, nest_of_[size_t(id)]) - nest_number_.begin();
+      plan_.temporaries.push_back({id, node(id).axes, int(nest)});
     }
-    for (Nest &nest : plan_.nests)
-      for (Sweep &sweep : nest.sweeps)
-        for (NodeId id : sweep.reductions)
-          if (auto at = found.find(id); at != found.end())
-            sweep.row_writes.push_back({int(program_.tensors.size()) + at->second, id});
+    each_group([&](const Nest &nest, const std::vector<NodeId> &nodes, std::vector<Write> &writes) {
+      for (NodeId id : nodes)
+        if (const auto at = found.find(id); at != found.end() && made_by(nest, id))
+          writes.push_back({int(program_.tensors.size()) + at->second, id});
+    });
   }
 };
 

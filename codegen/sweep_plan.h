@@ -5,7 +5,7 @@
 // reduced axes; the row nodes that its reductions make known follow it. Point outputs are all written in the last sweep, after everything at
 // that point was read, so that an output may be the same memory as an input.
 //
-// A norm whose reductions run over different axes has one nest per set of axes; a value that a later nest needs is kept in a temporary.
+// A norm whose reductions run over different axes has one nest per set of axes; a reduction or pivot that a later nest needs is kept in a temporary.
 #pragma once
 
 #include <string>
@@ -39,6 +39,7 @@ struct Nest {
 struct Temporary {
   NodeId node;
   AxisSet axes;
+  int nest; ///< the nest that writes it, in a row write; any other that has the node among its own reads it
 };
 
 struct SweepPlan {

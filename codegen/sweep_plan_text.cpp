@@ -1,5 +1,5 @@
-// The printed form of a sweep plan: what `normforge show --stage=sweeps` says. Values that are read more than once, outputs and the results of reductions
-// get a name; everything else stands inline.
+// The printed form of a sweep plan: what `normforge show --stage=sweeps` says. The results of reductions, row values that points read, and values that are read
+// more than once get a name; everything else stands inline.
 #include <array>
 #include <cstdio>
 #include <map>
@@ -37,6 +37,7 @@ public:
     text_ = to_text(plan_.problem) + "\n";
     name_values();
     for (const Nest &nest : plan_.nests) {
+      nest_ = &nest;
       text_ += nest.kept ? "for each " + axes(nest.kept) + "\n" : "once\n";
       line("", assignments(nest.rows, nest.row_writes));
       for (size_t i = 0; i < nest.sweeps.size(); ++i) {
@@ -52,34 +53,38 @@ private:
   const SweepPlan &plan_;
   const Program &program_;
   std::string text_;
+  const Nest *nest_ = nullptr; // the one being printed
   std::map<NodeId, std::string> names_;
 
-  // Names: an output's own; a pivot s, a total t, an extreme m, another row value r, a point value p; numbered.
+  // Names: a pivot s, a total t, an extreme m, another row value r, a point value p; numbered.
   void name_values() {
     std::map<NodeId, int> uses;
-    for (const Node &node : program_.nodes)
-      for (int i = 0; i < info(node.op).operands; ++i)
-        ++uses[node.operands[size_t(i)]];
-    for (const Output &output : program_.outputs)
-      if (!is_leaf(output.node))
-        names_.emplace(output.node, program_.tensors[size_t(output.tensor)].name);
+    std::set<NodeId> read_by_points;
+    for (const Nest &nest : plan_.nests)
+      for (const Node &user : program_.nodes)
+        for (int i = 0; i < info(user.op).operands; ++i) {
+          ++uses[user.operands[size_t(i)]];
+          if (user.axes & nest.reduced)
+            read_by_points.insert(user.operands[size_t(i)]);
+        }
     std::map<char, int> numbers;
     const auto give = [&](NodeId id, char letter) {
-      if (!names_.contains(id))
+      if (!is_leaf(id) && !names_.contains(id))
         names_[id] = letter + std::to_string(++numbers[letter]);
     };
+    const int few = int(plan_.nests.size());
     for (const Nest &nest : plan_.nests) {
       const auto name_rows = [&](const std::vector<NodeId> &rows) {
         for (NodeId id : rows)
           if (node(id).op == Op::first)
             give(id, 's');
-          else if (!is_leaf(id) && uses[id] > 1)
+          else if (uses[id] > few || read_by_points.contains(id))
             give(id, 'r');
       };
       name_rows(nest.rows);
       for (const Sweep &sweep : nest.sweeps) {
         for (NodeId id : sweep.points)
-          if (!is_leaf(id) && uses[id] > 2)
+          if (uses[id] > few)
             give(id, 'p');
         for (NodeId id : sweep.reductions)
           give(id, node(id).op == Op::sum ? 't' : 'm');
@@ -109,28 +114,21 @@ private:
   }
 
   std::vector<std::string> statements(const Sweep &sweep) {
-    std::vector<std::string> list;
-    for (NodeId id : sweep.points)
-      if (names_.contains(id) && (names_[id][0] == 'p' && std::isdigit(names_[id][1])))
-        list.push_back(names_[id] + " = " + define(id));
+    std::vector<std::string> list = assignments(sweep.points, {});
     for (NodeId id : sweep.reductions)
       list.push_back(names_[id] + " = " + define(id));
     for (const Write &write : sweep.writes)
-      list.push_back(tensor_name(write) + " = " + (tensor_name(write) == names_[write.node] ? define(write.node) : use(write.node)));
+      list.push_back("write " + tensor_name(write) + " = " + use(write.node));
     return list;
   }
 
-  std::vector<std::string> assignments(const std::vector<NodeId> &rows, const std::vector<Write> &writes) {
+  std::vector<std::string> assignments(const std::vector<NodeId> &nodes, const std::vector<Write> &writes) {
     std::vector<std::string> list;
-    std::set<std::string> written;
-    for (NodeId id : rows)
-      if (auto at = names_.find(id); at != names_.end()) {
+    for (NodeId id : nodes)
+      if (auto at = names_.find(id); at != names_.end())
         list.push_back(at->second + " = " + define(id));
-        written.insert(at->second);
-      }
     for (const Write &write : writes)
-      if (!written.contains(tensor_name(write)))
-        list.push_back(tensor_name(write) + " = " + use(write.node));
+      list.push_back("write " + tensor_name(write) + " = " + use(write.node));
     return list;
   }
 
@@ -145,10 +143,14 @@ private:
       return;
     if (what.empty() && where == "then")
       return;
-    constexpr size_t column = 44;
+    constexpr size_t column = 48;
     std::string left = "  " + where;
+    if (left.size() >= column) {
+      text_ += left + "\n";
+      left.clear();
+    }
     for (const std::string &statement : what) {
-      left.resize(std::max(left.size() + 1, column), ' ');
+      left.resize(column, ' ');
       text_ += left + statement + "\n";
       left.clear();
     }
@@ -164,6 +166,9 @@ private:
 
   std::string define(NodeId id, int outer = 0) {
     const Node &n = node(id);
+    for (size_t i = 0; i < plan_.temporaries.size(); ++i)
+      if (plan_.temporaries[i].node == id && &plan_.nests[size_t(plan_.temporaries[i].nest)] != nest_)
+        return "temporary" + std::to_string(i);
     switch (n.op) {
     case Op::constant: return number(n.value);
     case Op::scalar: return program_.scalars[size_t(n.symbol)].name;
