@@ -41,7 +41,9 @@ struct TracePass : PassWrapper<TracePass, OperationPass<FuncOp>> {
     if (!trace || !*trace)
       return;
     std::string text;
-    llvm::raw_string_ostream(text) << getOperation() << "\n";
+    llvm::raw_string_ostream stream(text);
+    getOperation()->print(stream, OpPrintingFlags().printNameLocAsPrefix());
+    stream << "\n";
     (*trace)(after, text);
   }
 };
@@ -80,7 +82,7 @@ DType compute_dtype(const Problem &problem) {
 
 Specialized specialize(const Problem &problem, const PassTrace &trace) {
   thread_local Session session;
-  OwningOpRef<FuncOp> func = dialect::import_program(session.context, problem.norm->program);
+  OwningOpRef<FuncOp> func = dialect::import_program(session.context, problem.norm->program, problem.norm->node_names);
   dialect::bind_problem(*func, problem);
   std::string message;
   ScopedDiagnosticHandler collect(&session.context, [&](Diagnostic &diagnostic) { message += diagnostic.str() + "; "; });

@@ -8,8 +8,9 @@
 
 namespace normforge::dialect {
 
-/// The program as a norm.func. Throws InternalError when the dialect's verifier refuses it.
-mlir::OwningOpRef<FuncOp> import_program(mlir::MLIRContext &, const Program &);
+/// The program as a norm.func; `node_names` (by NodeId, empty where there is none) are what its values are called in text. Throws
+/// InternalError when the dialect's verifier refuses it.
+mlir::OwningOpRef<FuncOp> import_program(mlir::MLIRContext &, const Program &, llvm::ArrayRef<std::string> node_names = {});
 
 /// Writes what `problem` says into the signature: extents, memory order, dtypes, strides, which outputs are unwanted.
 void bind_problem(FuncOp func, const Problem &problem);

@@ -1,5 +1,6 @@
-// Registration, text and types of the `norm` dialect.
+// Registration of the `norm` dialect, and its functions on sets of axes.
 #include "dsl/dialect/dialect.h"
+#include "dsl/dialect/text.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/STLExtras.h"
@@ -12,86 +13,7 @@ using namespace mlir;
 
 namespace normforge::dialect {
 
-//===-- Axis names in text -------------------------------------------------------------------------------------------------------===//
-
-/// `cols`, or `batch*space` for a collapsed axis.
-static ParseResult parse_axis(AsmParser &parser, std::string &name) {
-  do {
-    std::string part;
-    if (parser.parseKeywordOrString(&part))
-      return failure();
-    name += (name.empty() ? "" : "*") + part;
-  } while (succeeded(parser.parseOptionalStar()));
-  return success();
-}
-
-/// `<rows, cols>`
-static ParseResult parse_axes(AsmParser &parser, AxisNames &names) {
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater, [&]() -> ParseResult {
-    std::string name;
-    if (parse_axis(parser, name))
-      return failure();
-    names.push_back(StringAttr::get(parser.getContext(), name));
-    return success();
-  });
-}
-
-static void print_axes(AsmPrinter &printer, ArrayRef<StringAttr> names) {
-  printer << '<';
-  llvm::interleaveComma(names, printer, [&](StringAttr name) { printer << name.getValue(); });
-  printer << '>';
-}
-
-static ParseResult parseAxisName(OpAsmParser &parser, StringAttr &name) {
-  std::string text;
-  if (parse_axis(parser, text))
-    return failure();
-  name = StringAttr::get(parser.getContext(), text);
-  return success();
-}
-
-static void printAxisName(OpAsmPrinter &printer, Operation *, StringAttr name) { printer << name.getValue(); }
-
-//===-- Attributes and types -----------------------------------------------------------------------------------------------------===//
-
-Attribute AxesAttr::parse(AsmParser &parser, Type) {
-  AxisNames names;
-  const SMLoc where = parser.getCurrentLocation();
-  if (parse_axes(parser, names))
-    return {};
-  return parser.getChecked<AxesAttr>(where, parser.getContext(), names);
-}
-
-void AxesAttr::print(AsmPrinter &printer) const { print_axes(printer, getNames()); }
-
-LogicalResult AxesAttr::verify(llvm::function_ref<InFlightDiagnostic()> error, ArrayRef<StringAttr> names) {
-  llvm::SmallDenseSet<StringAttr> seen;
-  for (StringAttr name : names)
-    if (!seen.insert(name).second)
-      return error() << "axis " << name.getValue() << " stands twice";
-  return success();
-}
-
-template <class OverAxes> static Type parse_type(AsmParser &parser) {
-  const SMLoc where = parser.getCurrentLocation();
-  AxesAttr axes = llvm::dyn_cast_or_null<AxesAttr>(AxesAttr::parse(parser, {}));
-  if (!axes)
-    return {};
-  return parser.getChecked<OverAxes>(where, parser.getContext(), sorted_axes(parser.getContext(), AxisNames(axes.getNames())));
-}
-
-static LogicalResult verify_type(llvm::function_ref<InFlightDiagnostic()> error, AxesAttr axes) {
-  return llvm::is_sorted(axes.getNames(), [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); })
-             ? success()
-             : LogicalResult(error() << "the axes of a type are sorted by name");
-}
-
-Type ValueType::parse(AsmParser &parser) { return parse_type<ValueType>(parser); }
-Type TruthType::parse(AsmParser &parser) { return parse_type<TruthType>(parser); }
-void ValueType::print(AsmPrinter &printer) const { print_axes(printer, getAxes().getNames()); }
-void TruthType::print(AsmPrinter &printer) const { print_axes(printer, getAxes().getNames()); }
-LogicalResult ValueType::verify(llvm::function_ref<InFlightDiagnostic()> error, AxesAttr axes) { return verify_type(error, axes); }
-LogicalResult TruthType::verify(llvm::function_ref<InFlightDiagnostic()> error, AxesAttr axes) { return verify_type(error, axes); }
+//===-- Sets of axes -----------------------------------------------------------------------------------------------------------------===//
 
 AxesAttr sorted_axes(MLIRContext *context, AxisNames names) {
   llvm::sort(names, [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); });
@@ -129,6 +51,8 @@ llvm::StringRef result_name(Operation *op) {
   return op->getName().stripDialect();
 }
 
+Location location_named(MLIRContext *context, StringRef name) { return NameLoc::get(StringAttr::get(context, name)); }
+
 template <class Declaration> static Declaration declaration_named(FuncOp func, StringAttr name, StringAttr (*name_of)(Declaration)) {
   for (Declaration declaration : func.declared<Declaration>())
     if (name_of(declaration) == name)
@@ -150,6 +74,14 @@ ArrayRef<StringAttr> FuncOp::length_axes(StringAttr name) {
   AxisOp declaration = axis(name);
   TensorOp length = declaration && declaration.getLengthAttr() ? tensor(declaration.getLengthAttr()) : TensorOp();
   return length ? length.getAxes().getNames() : ArrayRef<StringAttr>();
+}
+
+AxesAttr FuncOp::in_declared_order(ArrayRef<StringAttr> axes) {
+  AxisNames names;
+  for (AxisOp axis : declared<AxisOp>())
+    if (llvm::is_contained(axes, axis.getNameAttr()))
+      names.push_back(axis.getNameAttr());
+  return AxesAttr::get(getContext(), names);
 }
 
 Type FuncOp::compute_type() {

@@ -39,6 +39,9 @@ std::optional<Op> op_of(mlir::Operation *op);
 /// How the result of a body operation is called in text: the tensor or parameter that it is, or what the operation is.
 llvm::StringRef result_name(mlir::Operation *op);
 
+/// A location that names the values defined there: text calls them so.
+mlir::Location location_named(mlir::MLIRContext *, llvm::StringRef name);
+
 /// The value that `op` has on constant operands, or the operand that it passes on: only where this is exact in every compute dtype.
 mlir::OpFoldResult fold_exactly(mlir::Operation *op, llvm::ArrayRef<mlir::Attribute> operands);
 

@@ -12,6 +12,7 @@ namespace {
 
 struct Importer {
   const Program &program;
+  ArrayRef<std::string> node_names;
   OpBuilder builder;
   FuncOp func;
   std::vector<Value> values; // by NodeId
@@ -51,10 +52,10 @@ struct Importer {
                         scalar.set.empty() ? DenseF64ArrayAttr() : builder.getDenseF64ArrayAttr(scalar.set));
   }
 
-  void add_node(const Node &node) {
+  void add_node(const Node &node, Location location) {
     const OpInfo &row = info(node.op);
     const char *prefix = "norm.";
-    OperationState state(func.getLoc(), prefix + std::string(node.op == Op::tensor ? "read" : row.name));
+    OperationState state(location, prefix + std::string(node.op == Op::tensor ? "read" : row.name));
     for (int i = 0; i < row.operands; ++i)
       state.addOperands(values[size_t(node.operands[size_t(i)])]);
     switch (node.op) {
@@ -99,8 +100,9 @@ struct Importer {
     for (const Scalar &scalar : program.scalars)
       declare_parameter(scalar);
     builder.createBlock(&func.getBody());
-    for (const Node &node : program.nodes)
-      add_node(node);
+    for (auto [id, node] : llvm::enumerate(program.nodes))
+      add_node(node,
+               id < node_names.size() && !node_names[id].empty() ? location_named(builder.getContext(), node_names[id]) : func.getLoc());
     for (const Requirement &requirement : program.requirements)
       RequireOp::create(builder, func.getLoc(), comparison(requirement.compare), values[size_t(requirement.lhs)],
                         values[size_t(requirement.rhs)]);
@@ -111,10 +113,10 @@ struct Importer {
 
 } // namespace
 
-OwningOpRef<FuncOp> import_program(MLIRContext &context, const Program &program) {
+OwningOpRef<FuncOp> import_program(MLIRContext &context, const Program &program, ArrayRef<std::string> node_names) {
   OpBuilder builder(&context);
   OwningOpRef<FuncOp> func = FuncOp::create(builder, builder.getUnknownLoc(), program.name, AxesAttr());
-  Importer{program, builder, *func, {}}.run();
+  Importer{program, node_names, builder, *func, {}}.run();
   std::string message;
   ScopedDiagnosticHandler collect(&context, [&](Diagnostic &diagnostic) { message += diagnostic.str() + "; "; });
   if (failed(verify(*func)))

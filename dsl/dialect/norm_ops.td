@@ -19,7 +19,7 @@ def Norm_FuncOp : Norm_Operation<"func", [IsolatedFromAbove, SingleBlock, NoTerm
       norm.axis cols pack of [1] extent [768, 768]
       norm.tensor input @x <rows, cols> : bf16
       norm.tensor output @y <rows, cols> : bf16
-      norm.parameter @eps = 1.000000e-06 at_least 0.000000e+00
+      norm.parameter @eps = 1.0e-06 at_least 0.0 below inf
     } body {
       %x = norm.read @x : <cols, rows>
       ...
@@ -40,6 +40,8 @@ def Norm_FuncOp : Norm_Operation<"func", [IsolatedFromAbove, SingleBlock, NoTerm
     template <class Operation> auto computed() { return getBody().getOps<Operation>(); }
     /// The axes over which the length of a ragged axis varies; empty for any other axis.
     ::llvm::ArrayRef<::mlir::StringAttr> length_axes(::mlir::StringAttr axis);
+    /// The set of `axes` in the order of their declarations, the form in which operations name what they reduce.
+    AxesAttr in_declared_order(::llvm::ArrayRef<::mlir::StringAttr> axes);
     /// f64 when an input that is present is f64, else f32.
     ::mlir::Type compute_type();
   }];
@@ -62,7 +64,7 @@ def Norm_TensorOp : Norm_Declaration<"tensor"> {
   let arguments = (ins Norm_Role:$role, SymbolNameAttr:$sym_name, Norm_Axes:$axes, OptionalAttr<F64Attr>:$fallback,
                        DefaultValuedAttr<Norm_Strides, "Strides::dense">:$strides, UnitAttr:$unwanted, OptionalAttr<TypeAttr>:$dtype);
   let assemblyFormat = [{
-    $role $sym_name $axes (`default` $fallback^)? (`strides` $strides^)? (`unwanted` $unwanted^)? (`:` $dtype^)? attr-dict
+    $role $sym_name $axes (`default` custom<Number>($fallback)^)? (`strides` $strides^)? (`unwanted` $unwanted^)? (`:` $dtype^)? attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -72,8 +74,8 @@ def Norm_ParameterOp : Norm_Declaration<"parameter"> {
   let arguments = (ins SymbolNameAttr:$sym_name, F64Attr:$fallback, OptionalAttr<F64Attr>:$at_least, OptionalAttr<F64Attr>:$above,
                        OptionalAttr<F64Attr>:$at_most, OptionalAttr<F64Attr>:$below, OptionalAttr<DenseF64ArrayAttr>:$choices);
   let assemblyFormat = [{
-    $sym_name `=` $fallback (`at_least` $at_least^)? (`above` $above^)? (`at_most` $at_most^)? (`below` $below^)? (`in` $choices^)?
-    attr-dict
+    $sym_name `=` custom<Number>($fallback) (`at_least` custom<Number>($at_least)^)? (`above` custom<Number>($above)^)?
+    (`at_most` custom<Number>($at_most)^)? (`below` custom<Number>($below)^)? (`in` $choices^)? attr-dict
   }];
 }
 
@@ -107,7 +109,7 @@ class Norm_Broadcasting<string mnemonic, list<Trait> traits = []>
 
 def Norm_ConstantOp : Norm_Broadcasting<"constant", [ConstantLike]> {
   let arguments = (ins F64Attr:$value);
-  let assemblyFormat = "$value attr-dict";
+  let assemblyFormat = "custom<Number>($value) attr-dict";
 }
 def Norm_ScalarOp : Norm_Broadcasting<"scalar"> {
   let summary = "The value of a parameter";

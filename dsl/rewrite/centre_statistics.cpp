@@ -12,6 +12,7 @@
 // avg(v, A), and d corrects it.
 #include "dsl/rewrite/rewrites.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
@@ -19,23 +20,31 @@ using namespace mlir;
 namespace normforge::dialect {
 namespace {
 
-/// sum(v, A) / count(A), as a person may have written it, is avg(v, A).
-void recognise_averages(FuncOp func) {
-  for (DivOp div : llvm::make_early_inc_range(func.computed<DivOp>())) {
-    auto sum = div.getLhs().getDefiningOp<SumOp>();
-    auto count = div.getRhs().getDefiningOp<CountOp>();
-    if (!sum || !count || sum.getOver() != count.getOver() || div.getType() != sum.getType())
-      continue;
-    OpBuilder builder(div);
-    div.replaceAllUsesWith(AvgOp::create(builder, div.getLoc(), sum.getType(), sum.getOperand(), sum.getOver()).getResult());
-    div.erase();
-  }
-}
-
 bool first_always_counts(FuncOp func, AxesAttr over) {
   return llvm::none_of(over.getNames(), [&](StringAttr axis) {
     return llvm::any_of(func.length_axes(axis), [&](StringAttr outer) { return llvm::is_contained(over.getNames(), outer); });
   });
+}
+
+/// first(value, over). What varies over none of `over` is its own first element, and an operation on elements is done on the first ones, so
+/// that norm.first only ever picks from a tensor or from a reduction over other axes.
+Value first_of(OpBuilder &builder, Value value, AxesAttr over, llvm::DenseMap<Value, Value> &known) {
+  if (Value first = known.lookup(value))
+    return first;
+  const AxesAttr axes = axes_less(axes_of(value), over);
+  if (axes.getNames() == axes_of(value))
+    return value;
+  Operation *op = value.getDefiningOp();
+  const Location loc = builder.getUnknownLoc();
+  const OpInfo::Kind kind = info(*op_of(op)).kind;
+  if (kind != OpInfo::pointwise && kind != OpInfo::compare)
+    return known[value] = FirstOp::create(builder, loc, ValueType::get(builder.getContext(), axes), value, over);
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(first_of(builder, operand, over, known));
+  const Type type =
+      kind == OpInfo::compare ? Type(TruthType::get(builder.getContext(), axes)) : Type(ValueType::get(builder.getContext(), axes));
+  return known[value] = builder.create(loc, op->getName().getIdentifier(), operands, type, op->getAttrs())->getResult(0);
 }
 
 /// The subtractions between `avg` and the value that it averages, either way round.
@@ -54,30 +63,27 @@ void centre(FuncOp func, AvgOp avg) {
     return;
   const Value value = avg.getOperand();
   const AxesAttr over = avg.getOver();
-  const Location loc = avg.getLoc();
   OpBuilder builder(avg);
-  auto average = [&](Value of) { return AvgOp::create(builder, loc, avg.getType(), of, over).getResult(); };
-  Value pivot;
-  if (first_always_counts(func, over))
-    pivot = FirstOp::create(builder, loc, ValueType::get(func.getContext(), axes_less(axes_of(value), over)), value, over);
-  else
-    pivot = average(value);
-  const Value shifted = SubOp::create(builder, loc, value, pivot);
-  const Value correction = average(shifted);
+  auto named = [&](StringRef name) { return location_named(func.getContext(), name); };
+  auto average = [&](StringRef name, Value of) { return AvgOp::create(builder, named(name), avg.getType(), of, over).getResult(); };
+  llvm::DenseMap<Value, Value> known;
+  Value pivot = first_always_counts(func, over) ? first_of(builder, value, over, known) : average("pivot", value);
+  pivot.getDefiningOp()->setLoc(named("pivot"));
+  const Value shifted = SubOp::create(builder, named("shifted"), value, pivot);
+  const Value correction = average("correction", shifted);
   for (SubOp sub : subs) {
     OpBuilder here(sub);
     const bool negated = sub.getLhs() == avg;
-    sub.replaceAllUsesWith(SubOp::create(here, loc, negated ? correction : shifted, negated ? shifted : correction).getResult());
+    sub.replaceAllUsesWith(SubOp::create(here, sub.getLoc(), negated ? correction : shifted, negated ? shifted : correction).getResult());
     sub.erase();
   }
-  avg.replaceAllUsesWith(AddOp::create(builder, loc, pivot, correction).getResult());
+  avg.replaceAllUsesWith(AddOp::create(builder, avg.getLoc(), pivot, correction).getResult());
   avg.erase();
 }
 
 } // namespace
 
 void centre_statistics(FuncOp func) {
-  recognise_averages(func);
   // Listed before the first is rewritten: the averages that this makes are not to be centred in turn.
   for (AvgOp avg : llvm::to_vector(func.computed<AvgOp>()))
     centre(func, avg);

@@ -24,8 +24,8 @@ Value constant(OpBuilder &builder, Location loc, double value) {
 void expand(FuncOp func, AvgOp avg) {
   OpBuilder builder(avg);
   const AxesAttr count_axes = axes_reduced(func, {}, avg.getOver());
-  Value sum = SumOp::create(builder, avg.getLoc(), avg.getType(), avg.getOperand(), avg.getOver());
-  Value count = CountOp::create(builder, avg.getLoc(), ValueType::get(func.getContext(), count_axes), avg.getOver());
+  Value sum = SumOp::create(builder, func.getLoc(), avg.getType(), avg.getOperand(), avg.getOver());
+  Value count = CountOp::create(builder, func.getLoc(), ValueType::get(func.getContext(), count_axes), avg.getOver());
   avg.replaceAllUsesWith(DivOp::create(builder, avg.getLoc(), sum, count).getResult());
   avg.erase();
 }

@@ -10,6 +10,7 @@ namespace normforge::dialect {
 static constexpr Rewrite kRewrites[] = {
     {"resolve-stored", "stored values become casts to the dtype that the problem gives the output", resolve_stored},
     {"fold-absent-inputs", "reads of absent inputs become their defaults", fold_absent_inputs},
+    {"recognise-statistics", "averages and variances, however written, take one form", recognise_statistics},
     {"centre-statistics", "averages that centre their own operand are taken about a pivot", centre_statistics},
     {"drop-unused-outputs", "writes of unwanted outputs go, and all that only they need", drop_unused_outputs},
     {"expand-averages", "averages become sums over counts, powers products", expand_averages},

@@ -121,8 +121,59 @@ TEST(Specialize, StoredRoundsToTheDtypeOfTheOutput) {
 
 TEST(Specialize, AnAverageWrittenAsSumOverCountIsCentredToo) {
   const Specialized stored = specialize(plain_problem(norm_of(kStored)));
-  const std::string shifted = "sub(add(x, r), first[cols](add(x, r)))";
+  const std::string shifted = "sub(add(x, r), add(first[cols](x), first[cols](r)))";
   EXPECT_EQ(output(stored.program, "y"), "sub(" + shifted + ", div(sum[cols](" + shifted + "), count[cols]))");
+}
+
+/// The output y of a norm over x[a, b] whose body is `lines`.
+std::string specialized(std::string_view lines) {
+  return output(specialize(plain_problem(norm_of(R"(norm.func @f {
+    norm.axis a of [0]
+    norm.axis b of [1]
+    norm.tensor input @x <a, b>
+    norm.tensor output @y <a, b>
+  } body {
+    %x = norm.read @x : <a, b>
+    )" + std::string(lines) + "norm.write %y to @y : <a, b> }")))
+                    .program,
+                "y");
+}
+
+TEST(Specialize, AveragesAreCentredHoweverTheyAreWritten) {
+  const std::string shifted = "sub(x, first[b](x))", average = "div(sum[b](" + shifted + "), count[b])";
+  const std::string centred = "sub(" + shifted + ", " + average + ")";
+  const std::string mean = "%m = norm.avg %x over <b> : <a, b> -> <a>\n";
+  EXPECT_EQ(specialized(mean + "%y = norm.sub %x, %m : <a, b>, <a>"), centred);
+  EXPECT_EQ(specialized(mean + "%y = norm.sub %m, %x : <a>, <a, b>"), "sub(" + average + ", " + shifted + ")");
+  EXPECT_EQ(specialized(mean + "%n = norm.neg %m : <a> %y = norm.add %n, %x : <a>, <a, b>"), centred);
+  EXPECT_EQ(specialized("%s = norm.sum %x over <b> : <a, b> -> <a> %c = norm.count <b> : <> %m = norm.div %s, %c : <a>, <>"
+                        "%y = norm.sub %x, %m : <a, b>, <a>"),
+            centred);
+  // An average of something else is left alone.
+  EXPECT_EQ(specialized("%z = norm.abs %x : <a, b> %m = norm.avg %z over <b> : <a, b> -> <a> %y = norm.sub %x, %m : <a, b>, <a>"),
+            "sub(x, div(sum[b](abs(x)), count[b]))");
+}
+
+TEST(Specialize, TheMeanOfSquaresLessTheSquaredMeanIsACentredVariance) {
+  const std::string shifted = "sub(x, first[b](x))", centred = "sub(" + shifted + ", div(sum[b](" + shifted + "), count[b]))";
+  EXPECT_EQ(specialized("%m = norm.avg %x over <b> : <a, b> -> <a> %q = norm.pow %x, 2 : <a, b>"
+                        "%e = norm.avg %q over <b> : <a, b> -> <a> %p = norm.mul %m, %m : <a>, <a> %v = norm.sub %e, %p : <a>, <a>"
+                        "%y = norm.mul %x, %v : <a, b>, <a>"),
+            "mul(x, div(sum[b](mul(" + centred + ", " + centred + ")), count[b]))");
+}
+
+TEST(Specialize, TheMeanOfMeansIsOneMean) {
+  const std::string shifted = "sub(x, first[a,b](x))";
+  EXPECT_EQ(specialized("%m = norm.avg %x over <b> : <a, b> -> <a> %n = norm.avg %m over <a> : <a> -> <>"
+                        "%y = norm.sub %x, %n : <a, b>, <>"),
+            "sub(" + shifted + ", div(sum[a,b](" + shifted + "), count[a,b]))");
+}
+
+TEST(Specialize, AveragesOfAveragesAreCentredOneByOne) {
+  const std::string inner = "sub(sub(x, first[b](x)), div(sum[b](sub(x, first[b](x))), count[b]))";
+  const std::string y = specialized("%m = norm.avg %x over <b> : <a, b> -> <a> %c = norm.sub %x, %m : <a, b>, <a>"
+                                    "%n = norm.avg %c over <a> : <a, b> -> <b> %y = norm.sub %c, %n : <a, b>, <b>");
+  EXPECT_TRUE(y.starts_with("sub(sub(" + inner + ", sub(sub(first[a](x), first[a](first[b](x)))")) << y;
 }
 
 constexpr std::string_view kRagged = R"(
