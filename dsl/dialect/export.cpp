@@ -35,6 +35,8 @@ struct Exporter {
         tensor.axes.push_back(axes.at(axis));
       if (op.getFallback())
         tensor.fallback = op.getFallback()->convertToDouble();
+      if (op.getUsualDtype())
+        tensor.dtype = dtype_of(*op.getUsualDtype());
       program.tensors.push_back(std::move(tensor));
     }
     for (AxisOp op : func.declared<AxisOp>())

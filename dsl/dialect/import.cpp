@@ -40,7 +40,9 @@ struct Importer {
     for (int axis : tensor.axes)
       axes.push_back(axis_name(axis));
     TensorOp::create(builder, func.getLoc(), Role(tensor.role), tensor.name, AxesAttr::get(builder.getContext(), axes),
-                     tensor.fallback ? builder.getF64FloatAttr(*tensor.fallback) : FloatAttr(), Strides::dense, false, TypeAttr());
+                     tensor.fallback ? builder.getF64FloatAttr(*tensor.fallback) : FloatAttr(),
+                     tensor.dtype ? TypeAttr::get(type_of(builder.getContext(), *tensor.dtype)) : TypeAttr(), Strides::dense, false,
+                     TypeAttr());
   }
 
   void declare_parameter(const Scalar &scalar) {

@@ -62,9 +62,10 @@ def Norm_AxisOp : Norm_Declaration<"axis"> {
 def Norm_TensorOp : Norm_Declaration<"tensor"> {
   let summary = "Declares a tensor; once a Problem is bound, a tensor without a dtype is an input that is absent";
   let arguments = (ins Norm_Role:$role, SymbolNameAttr:$sym_name, Norm_Axes:$axes, OptionalAttr<F64Attr>:$fallback,
-                       DefaultValuedAttr<Norm_Strides, "Strides::dense">:$strides, UnitAttr:$unwanted, OptionalAttr<TypeAttr>:$dtype);
+                       OptionalAttr<TypeAttr>:$usual_dtype, DefaultValuedAttr<Norm_Strides, "Strides::dense">:$strides, UnitAttr:$unwanted,
+                       OptionalAttr<TypeAttr>:$dtype);
   let assemblyFormat = [{
-    $role $sym_name $axes (`default` custom<Number>($fallback)^)? (`strides` $strides^)? (`unwanted` $unwanted^)? (`:` $dtype^)? attr-dict
+    $role $sym_name $axes (`default` custom<Number>($fallback)^)? (`usually` $usual_dtype^)? (`strides` $strides^)? (`unwanted` $unwanted^)? (`:` $dtype^)? attr-dict
   }];
   let hasVerifier = 1;
 }

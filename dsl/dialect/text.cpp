@@ -1,13 +1,13 @@
 // How the dialect is written: axis names, sets of axes, numbers.
 #include "dsl/dialect/text.h"
 
-#include <charconv>
 #include <cmath>
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include "dsl/dialect/dialect.h"
+#include "dsl/norm.h"
 
 using namespace mlir;
 
@@ -65,16 +65,11 @@ ParseResult parseNumber(OpAsmParser &parser, FloatAttr &number) {
 
 void printNumber(OpAsmPrinter &printer, Operation *, FloatAttr number) {
   const double value = number.getValueAsDouble();
-  if (value == std::numeric_limits<double>::infinity()) {
-    printer << "inf";
-    return;
-  }
-  char digits[32];
-  std::string text(digits, std::to_chars(digits, std::end(digits), value).ptr);
-  // MLIR's numbers have a point.
+  std::string text = number_text(value);
+  // MLIR's numbers have a point, and no sign before `inf`.
   if (std::isfinite(value) && text.find('.') == std::string::npos)
     text.insert(std::min(text.find('e'), text.size()), ".0");
-  if (std::isfinite(value))
+  if (std::isfinite(value) || text == "inf")
     printer << text;
   else
     printer.printAttributeWithoutType(number);

@@ -52,8 +52,9 @@ LogicalResult TensorOp::verify() {
     return emitOpError("has a default, but is no input");
   if (getUnwanted() && getRole() != Role::output)
     return emitOpError("is unwanted, but is no output");
-  if (getDtype() && !dtype_of(*getDtype()))
-    return emitOpError() << "has type " << *getDtype() << ", which is no dtype";
+  for (std::optional<Type> type : {getDtype(), getUsualDtype()})
+    if (type && !dtype_of(*type))
+      return emitOpError() << "has type " << *type << ", which is no dtype";
   return verify_axes_exist(*this, getAxes().getNames());
 }
 
