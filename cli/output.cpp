@@ -3,10 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <memory>
-
-#include <unistd.h>
 
 #include "dsl/error.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -41,19 +38,6 @@ std::string read_file(const std::string &path) {
   if (std::ferror(file.get()))
     throw cannot("read", path);
   return bytes;
-}
-
-void write_file(const std::string &path, std::string_view bytes) {
-  const std::string beside = path + ".partial-" + std::to_string(::getpid());
-  File file(std::fopen(beside.c_str(), "wb"), std::fclose);
-  if (!file)
-    throw cannot("write", path);
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
-  if (std::fclose(file.release()) != 0 || !written || std::rename(beside.c_str(), path.c_str()) != 0) {
-    const UserError error = cannot("write", path);
-    std::remove(beside.c_str());
-    throw error;
-  }
 }
 
 } // namespace normforge::cli

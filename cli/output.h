@@ -1,4 +1,4 @@
-// What the verbs print and the files they leave.
+// What the verbs print and read.
 #pragma once
 
 #include <string>
@@ -18,8 +18,5 @@ void print_json(const llvm::json::Value &value);
 
 /// The whole of a file. Throws UserError naming it.
 std::string read_file(const std::string &path);
-
-/// Writes a file beside `path` and renames it, so that `path` is either what it was or complete. Throws UserError naming it.
-void write_file(const std::string &path, std::string_view bytes);
 
 } // namespace normforge::cli
