@@ -19,6 +19,7 @@ struct Target {
   bool fma;                 ///< fused multiply-add
   bool masks;               ///< native masked loads and stores
   bool f16_convert;         ///< converts f16 <-> f32 with subnormals intact
+  bool scale;               ///< multiplies by a power of two of any size, rounding once (vscalefps)
 };
 
 std::span<const Target> targets();

@@ -1,5 +1,5 @@
 // From MLIR to an object file: dialect conversion, translation to LLVM IR, a short list of optimizations of our own, instruction
-// selection. The -O3 pipeline is not used because it undoes schedules (it unrolls, and merges loads across sweeps).
+// selection. LLVM's -O3 pipeline is not used because it undoes schedules (it unrolls, and merges loads across sweeps).
 #pragma once
 
 #include <string>
@@ -16,7 +16,8 @@ struct PipelineOptions {
 };
 
 /// Compiles a module of func.func or llvm.func over scf, cf, arith, math, vector, index and llvm, and returns a relocatable ELF object:
-/// position independent, no unwind tables, no executable stack, no undefined symbol; its bytes depend on the arguments alone. Fills `text` where given. The module is left in the llvm dialect. Throws InternalError with MLIR's or LLVM's diagnostics.
+/// position independent, no unwind tables, no executable stack, no undefined symbol; its bytes depend on the arguments alone.
+/// Fills `text` where given. The module is left in the llvm dialect. Throws InternalError with MLIR's or LLVM's diagnostics.
 std::string compile_module(mlir::ModuleOp, const Target &, const PipelineOptions &, StageText *text = nullptr);
 
 /// This thread's context, with those dialects loaded and multithreading off.

@@ -1,0 +1,130 @@
+// exp and what is made from it. x = n ln(2) + r with n an integer and |r| <= ln(2)/2, so exp(x) = 2^n exp(r), and exp(r) is a polynomial.
+//
+// n is had by adding 1.5 * 2^m (m: bits of the mantissa), which pushes the fraction off the end: the sum's low bits are n, ready to be shifted into
+// an exponent field. n ln(2) is subtracted in two parts, the first with so few bits that its product with n is exact (Cody and Waite, 1980).
+//
+// 2^n itself may be too large or too small for a number where the result is not. Multiplying by 2^(n -+ h), then by 2^(+-h), h half the exponent
+// range and its sign that of x, has one rounding, in the last multiplication. A level that multiplies by a power of two of any size
+// (vscalefps) has that same rounding in one instruction.
+#include "codegen/x86/polynomials.h"
+#include "codegen/x86/transcendental.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+namespace normforge::x86 {
+namespace {
+
+struct Format {
+  int mantissa, bias;
+  int half;                 ///< the h above
+  double to_integer;        ///< 1.5 * 2^mantissa
+  double ln2_high, ln2_low; ///< their sum is ln(2)
+  double lowest, highest;   ///< exp is 0 below and infinite above
+  double lowest2, highest2; ///< exp2
+  double tanh_one;          ///< tanh is 1 above
+  std::span<const double> exp, exp2, tanh;
+};
+constexpr Format kF32{23,   127,    64,     0x1.8p23, 0x1.62e4p-1, 0x1.7f7d1cf79abcap-20, -104, 89, -151, 129, 10, polynomials::kExpF32,
+                      polynomials::kExp2F32, polynomials::kTanhF32};
+constexpr Format kF64{52,    1023,   512,   0x1.8p52, 0x1.62e42fefap-1, 0x1.cf79abc9e3b3ap-40, -746, 710, -1076, 1025, 20,
+                      polynomials::kExpF64, polynomials::kExp2F64, polynomials::kTanhF64};
+
+const Format &format_of(Expr x) { return x.is_f64() ? kF64 : kF32; }
+
+// 2^n * power, with n + `bias` in the low bits of `shifted`.
+struct Reduced {
+  Expr shifted, power;
+};
+
+// The polynomial part of exp(x); the magic number carries `bias` along into the low bits.
+Reduced reduce_exp(Expr x, int bias) {
+  const Format &format = format_of(x);
+  const double magic = format.to_integer + bias;
+  const Expr shifted = multiply_add(x, x.constant(0x1.71547652b82fep+0), x.constant(magic)); // log2(e)
+  const Expr n = shifted - magic;
+  Expr r = multiply_add(n, x.constant(-format.ln2_high), x);
+  r = multiply_add(n, x.constant(-format.ln2_low), r);
+  const Expr one = x.constant(1.0);
+  return {shifted, multiply_add(multiply_add(polynomial(r, format.exp), r, one), r, one)};
+}
+
+Reduced reduce_exp2(Expr x, int bias) {
+  const Format &format = format_of(x);
+  const double magic = format.to_integer + bias;
+  const Expr shifted = x + magic;
+  const Expr r = x - (shifted - magic);
+  return {shifted, multiply_add(polynomial(r, format.exp2), r, x.constant(1.0))};
+}
+
+// The integer in the low bits of `shifted` as an exponent field: 2^(n + carried - bias).
+Expr power_of_two(Expr shifted) { return float_of(bits_of(shifted) << format_of(shifted).mantissa); }
+
+bool has_scale(Expr x) { return x.emission().target.scale && !x.is_f64(); }
+
+// power * 2^n by the one instruction; `shifted` carries `bias`.
+Expr scale(Reduced reduced, int bias) {
+  const Expr number = bits_of(reduced.shifted) - bits_of(reduced.shifted.constant(format_of(reduced.shifted).to_integer + bias));
+  return reduced.power.with(mlir::LLVM::LoadExpOp::create(reduced.power.builder(), reduced.power.type(), reduced.power.value(), number.value()));
+}
+
+// Limits that let NaN through, each one instruction.
+Expr at_least(Expr x, double low) { return select(less(x, x.constant(low)), x.constant(low), x); }
+Expr at_most(Expr x, double high) { return select(less(x.constant(high), x), x.constant(high), x); }
+
+// 2^n * power over the whole range of results. `carried` is the bias of both factors, so that subtracting the bits of one leaves the other's.
+Expr scale_any(Expr x, Reduced (*reduce)(Expr, int)) {
+  const Format &format = format_of(x);
+  if (has_scale(x))
+    return scale(reduce(x, 0), 0);
+  const Reduced reduced = reduce(x, 2 * format.bias);
+  const Expr second = select(signed_less(bits_of(x), bits_of(x).constant(int64_t(0))), x.constant(std::ldexp(1.0, -format.half)),
+                             x.constant(std::ldexp(1.0, format.half)));
+  const Expr first = float_of((bits_of(reduced.shifted) << format.mantissa) - bits_of(second));
+  return reduced.power * first * second;
+}
+
+} // namespace
+
+Expr emit_exp(Expr x) {
+  const Format &format = format_of(x);
+  return scale_any(at_least(at_most(x, format.highest), format.lowest), reduce_exp);
+}
+
+Expr emit_exp2(Expr x) {
+  const Format &format = format_of(x);
+  return scale_any(at_least(at_most(x, format.highest2), format.lowest2), reduce_exp2);
+}
+
+Expr emit_exp_small(Expr x) {
+  const Reduced reduced = reduce_exp(x, format_of(x).bias);
+  return reduced.power * power_of_two(reduced.shifted);
+}
+
+Expr emit_exp_negative(Expr x) {
+  const Format &format = format_of(x);
+  x = at_least(x, format.lowest);
+  if (has_scale(x))
+    return scale(reduce_exp(x, 0), 0);
+  const Reduced reduced = reduce_exp(x, format.bias + format.half);
+  return reduced.power * power_of_two(reduced.shifted) * std::ldexp(1.0, -format.half);
+}
+
+// The quotient is taken with exp(-|x|), which cannot overflow: for x < 0 it is exp(x) / (1 + exp(x)), small results included. What rounding cut
+// off the denominator (exactly e - (denominator - 1)) is made good in the quotient, else errors of three operations would pass 2 ulp.
+Expr emit_sigmoid(Expr x) {
+  const Expr e = emit_exp_negative(-absolute(x)), denominator = e + 1.0;
+  const Expr quotient = select(less(x, x.constant(0.0)), e, x.constant(1.0)) / denominator;
+  return multiply_add((denominator - 1.0) - e, quotient, quotient);
+}
+
+// Near 0 a polynomial; elsewhere 1 - 2 / (exp(2|x|) + 1), where the subtraction halves the quotient's error at least.
+Expr emit_tanh(Expr x) {
+  const Format &format = format_of(x);
+  const Expr z = absolute(x), square = z * z;
+  const Expr near = multiply_add(z * square, polynomial(square, format.tanh), z);
+  const Expr limited = at_most(z, format.tanh_one);
+  const Expr far = 1.0 - 2.0 / (emit_exp_small(limited + limited) + 1.0);
+  return copy_sign(select(less(z, x.constant(0.625)), near, far), x);
+}
+
+} // namespace normforge::x86

@@ -1,0 +1,161 @@
+// What LLVM does to a kernel. The schedule has already decided unrolling, vector shapes and which sweep loads what, so the list of
+// optimizations only tidies: promote, combine, remove duplicates, hoist invariants. There are no fast-math flags, and fusing multiplies with
+// adds is off, so the bits are those of the IR.
+#include "codegen/x86/object.h"
+
+#include <map>
+#include <mutex>
+
+#include "llvm/Analysis/CGSCCPassManager.h"
+#include "llvm/Analysis/VectorUtils.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/PassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/SROA.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+#include "dsl/error.h"
+
+namespace normforge::x86 {
+namespace {
+
+constexpr char kTriple[] = "x86_64-unknown-linux-gnu";
+
+// Making a target machine takes longer than a small kernel, so each thread keeps one per target.
+llvm::TargetMachine &machine_for(const Target &target) {
+  static std::once_flag initialized;
+  std::call_once(initialized, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+  thread_local std::map<const Target *, std::unique_ptr<llvm::TargetMachine>> machines;
+  std::unique_ptr<llvm::TargetMachine> &machine = machines[&target];
+  if (!machine) {
+    std::string error;
+    const llvm::Triple triple(kTriple);
+    const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+    if (!found)
+      throw InternalError("no x86 code generator in LLVM: " + error);
+    llvm::TargetOptions options;
+    options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+    options.ExceptionModel = llvm::ExceptionHandling::None;
+    machine.reset(found->createTargetMachine(triple, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_,
+                                             llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+    internal_check(machine != nullptr);
+  }
+  return *machine;
+}
+
+void set_attributes(llvm::Module &module, const Target &target, int vector_bits) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", llvm::StringRef(target.cpu));
+    function.addFnAttr("tune-cpu", llvm::StringRef(target.tune));
+    function.addFnAttr("prefer-vector-width", std::to_string(vector_bits));
+    // Types wider than the preferred registers stay legal unless the function says that it needs none of them.
+    function.addFnAttr("min-legal-vector-width", vector_bits < target.vector_bits ? "0" : std::to_string(vector_bits));
+    function.addFnAttr("no-builtins");
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+}
+
+// LLVM 22 selects the 512-bit vscalefps for a wide llvm.ldexp whatever the preferred width, and crashes where such registers are not in use. So
+// a function of narrower registers gets its ldexp in pieces of 256 bits, which every level that has the instruction knows.
+void split_scales(llvm::Module &module) {
+  constexpr int kLanes = 8;
+  std::vector<llvm::IntrinsicInst *> wide;
+  for (llvm::Function &function : module)
+    for (llvm::Instruction &instruction : llvm::instructions(function))
+      if (auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction); call && call->getIntrinsicID() == llvm::Intrinsic::ldexp)
+        if (auto *type = llvm::dyn_cast<llvm::FixedVectorType>(call->getType()); type && type->getNumElements() > kLanes)
+          wide.push_back(call);
+  for (llvm::IntrinsicInst *call : wide) {
+    llvm::IRBuilder<> builder(call);
+    const int lanes = int(llvm::cast<llvm::FixedVectorType>(call->getType())->getNumElements());
+    llvm::SmallVector<llvm::Value *> pieces;
+    for (int first = 0; first < lanes; first += kLanes) {
+      const llvm::SmallVector<int, 16> mask = llvm::createSequentialMask(unsigned(first), unsigned(std::min(kLanes, lanes - first)), 0);
+      llvm::Value *power = builder.CreateShuffleVector(call->getArgOperand(0), mask);
+      llvm::Value *exponent = builder.CreateShuffleVector(call->getArgOperand(1), mask);
+      pieces.push_back(builder.CreateIntrinsic(llvm::Intrinsic::ldexp, {power->getType(), exponent->getType()}, {power, exponent}));
+    }
+    call->replaceAllUsesWith(llvm::concatenateVectors(builder, pieces));
+    call->eraseFromParent();
+  }
+}
+
+void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+
+  llvm::LoopPassManager loop_passes;
+  loop_passes.addPass(llvm::LoopRotatePass(/*EnableHeaderDuplication=*/false));
+  loop_passes.addPass(llvm::LICMPass(llvm::LICMOptions()));
+
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+  passes.addPass(llvm::EarlyCSEPass());
+  passes.addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setMaxIterations(1)));
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(std::move(loop_passes), /*UseMemorySSA=*/true));
+  passes.addPass(llvm::EarlyCSEPass());
+  for (llvm::Function &function : module)
+    if (!function.isDeclaration())
+      passes.run(function, functions);
+}
+
+std::string generate(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  const bool unsupported = machine.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true);
+  internal_check(!unsupported);
+  passes.run(module);
+  return std::string(bytes.begin(), bytes.end());
+}
+
+} // namespace
+
+std::string emit_object(llvm::Module &module, const Target &target, int vector_bits, StageText *text) {
+  llvm::TargetMachine &machine = machine_for(target);
+  module.setTargetTriple(machine.getTargetTriple());
+  module.setDataLayout(machine.createDataLayout());
+  module.setSourceFileName("");
+  set_attributes(module, target, vector_bits);
+  if (vector_bits < 512)
+    split_scales(module);
+  optimize(module, machine);
+  if (text) {
+    llvm::raw_string_ostream stream(text->llvm);
+    module.print(stream, nullptr);
+    text->assembly = generate(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile);
+  }
+  return generate(module, machine, llvm::CodeGenFileType::ObjectFile);
+}
+
+} // namespace normforge::x86
