@@ -106,7 +106,8 @@ Problem function_problem(const Problem &problem) {
       general.outputs |= uint64_t(1) << t;
     if (!general.dtypes[t])
       general.dtypes[t] = default_dtype(program, int(t), *problem.dtypes.front());
-    general.layouts[t] = std::max(problem.layouts[t], Layout::rows);
+    if (program.tensors[t].axes.size() > 1)
+      general.layouts[t] = std::max(problem.layouts[t], Layout::rows);
   }
   return general;
 }

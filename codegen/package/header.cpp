@@ -59,6 +59,12 @@ std::string comment_lines(std::string_view text) {
   return lines;
 }
 
+/// What a norm is, in words and as its definition.
+std::string norm_text(const Norm &norm) {
+  const size_t definition = norm.text.starts_with("norm ") ? 0 : norm.text.find("\nnorm ") + 1; // after the lines of `///`
+  return norm.doc + (norm.doc.empty() ? "" : "\n\n") + norm.text.substr(definition);
+}
+
 std::string axis_list(const FunctionTable &table, int tensor) {
   const nf_function &function = table.function();
   std::string list;
@@ -85,7 +91,7 @@ std::string tensor_comment(const FunctionTable &table, int index) {
   const uint64_t inputs = table.function().tensor[index].in_place;
   for (size_t t = 0; t < program.tensors.size(); ++t)
     if (inputs >> t & 1)
-      text += "; may be " + program.tensors[t].name;
+      text += "; may be the memory of " + program.tensors[t].name;
   return text;
 }
 
@@ -134,8 +140,7 @@ std::string args_struct(const std::string &type, const FunctionTable &table) {
 std::string declarations(const std::string &library, const FunctionTable &table) {
   const Norm &norm = *table.problem().norm;
   const std::string function = prefixed(library, table.function().name), type = function + "_args", status = prefixed(library, "status");
-  std::string text =
-      "\n/**\n" + comment_lines(norm.doc + (norm.doc.empty() ? "" : "\n\n") + norm.text) + " */\n" + args_struct(type, table);
+  std::string text = "\n/**\n" + comment_lines(norm_text(norm)) + " */\n" + args_struct(type, table);
   text += "\n/** Everything absent, dense and of extent 0; scalars at their defaults. */\nstatic inline " + type + " " + function +
           "_defaults(void) {\n  " + type + " args;\n  memset(&args, 0, sizeof args);\n";
   for (const ArgsField &field : table.fields())

@@ -39,10 +39,10 @@ void add_runtime(const std::string &library, std::vector<Member> &members) {
     members.push_back({library + "_" + member.name.substr(0, member.name.find('.')) + ".o", rename_symbols(member.bytes, names)});
 }
 
-/// Adds a kernel's object unless an equal one is there; returns the symbols of its steps.
+/// Adds a kernel's object unless an equal one is there; returns the symbols of its steps, without the prefix.
 std::vector<std::string> add_kernel(const std::string &library, const Kernel &kernel, std::set<std::string> &added,
                                     std::vector<Member> &members) {
-  const std::string entry = prefixed(library, object_name(kernel));
+  const std::string entry = object_name(kernel);
   const auto renamed = [&](const std::string &symbol) {
     internal_check(symbol.starts_with(kEntry));
     return entry + symbol.substr(kEntry.size());
@@ -50,8 +50,8 @@ std::vector<std::string> add_kernel(const std::string &library, const Kernel &ke
   if (added.insert(entry).second) {
     std::map<std::string, SymbolName> names;
     for (const std::string &symbol : defined_symbols(kernel.object))
-      names[symbol] = {renamed(symbol), true};
-    members.push_back({entry + ".o", rename_symbols(kernel.object, names)});
+      names[symbol] = {prefixed(library, renamed(symbol)), true};
+    members.push_back({prefixed(library, entry) + ".o", rename_symbols(kernel.object, names)});
   }
   std::vector<std::string> symbols;
   for (const Step &step : kernel.steps)

@@ -16,7 +16,7 @@ inline std::string prefixed(const std::string &library, const std::string &symbo
 ///   NAME_status NAME_<function>(const NAME_<function>_args *, const NAME_options *)
 ///   NAME_status NAME_<function>_which(const NAME_<function>_args *, const NAME_options *, NAME_choice *)
 ///   NAME_status NAME_<function>_workspace_bytes(const NAME_<function>_args *, int64_t *)
-/// `kernel_symbols` names the code of each step of each kernel of the table.
+/// `kernel_symbols` names the code of each step of each kernel of the table, without the prefix.
 std::string emit_function(const std::string &library, const FunctionTable &table,
                           const std::vector<std::vector<std::string>> &kernel_symbols);
 

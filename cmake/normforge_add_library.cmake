@@ -1,0 +1,45 @@
+# normforge_add_library(NAME PROBLEMS FILE [TARGETS TARGET…])
+#
+# A static library of kernels as a step of the build: link NAME::NAME and include NAME.h. FILE holds a problem a line; it is built again when that file, a
+# norm that it names or normforge itself changes. TARGETS are CPU levels, such as x86-64-v3; left out: all that normforge has.
+cmake_policy(PUSH)
+cmake_policy(VERSION 3.25)
+
+function(normforge_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 LIBRARY "" "PROBLEMS" "TARGETS")
+  if(LIBRARY_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "normforge_add_library(${name}): unknown arguments: ${LIBRARY_UNPARSED_ARGUMENTS}; there are PROBLEMS and TARGETS")
+  endif()
+  if(NOT LIBRARY_PROBLEMS)
+    message(FATAL_ERROR "normforge_add_library(${name}): name a file of problems: PROBLEMS FILE")
+  endif()
+  find_package(Threads REQUIRED)
+  get_filename_component(problems "${LIBRARY_PROBLEMS}" ABSOLUTE)
+  set(directory "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+  set(archive "${directory}/lib/lib${name}.a")
+  set(targets)
+  if(LIBRARY_TARGETS)
+    list(JOIN LIBRARY_TARGETS "," targets)
+    set(targets --target ${targets})
+  endif()
+  add_custom_command(
+    OUTPUT "${archive}" "${directory}/include/${name}.h" "${directory}/share/${name}/manifest.json"
+           "${directory}/lib/cmake/${name}/${name}Config.cmake"
+    COMMAND normforge::normforge build "${problems}" -o "${directory}" --name ${name} ${targets} --depfile "${directory}/${name}.d"
+    DEPENDS "${problems}" normforge::normforge
+    DEPFILE "${directory}/${name}.d"
+    COMMENT "Building kernels of ${name}"
+    VERBATIM)
+  add_custom_target(${name}_kernels DEPENDS "${archive}")
+
+  file(MAKE_DIRECTORY "${directory}/include") # must be there when targets are defined
+  add_library(${name}::${name} STATIC IMPORTED GLOBAL)
+  set_target_properties(${name}::${name} PROPERTIES
+    IMPORTED_LOCATION "${archive}"
+    IMPORTED_LINK_INTERFACE_LANGUAGES C
+    INTERFACE_INCLUDE_DIRECTORIES "${directory}/include"
+    INTERFACE_LINK_LIBRARIES Threads::Threads)
+  add_dependencies(${name}::${name} ${name}_kernels)
+endfunction()
+
+cmake_policy(POP)
