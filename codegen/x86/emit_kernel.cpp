@@ -1,0 +1,196 @@
+// The function: what it loads from its arguments, and its work items.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <cstddef>
+
+#include "codegen/x86/convert.h"
+#include "codegen/x86/emitter.h"
+#include "dsl/error.h"
+#include "runtime/abi.h"
+
+namespace normforge::x86 {
+
+namespace arith = mlir::arith;
+namespace LLVM = mlir::LLVM;
+
+Emitter::Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target)
+    : ir(ir), plan(plan), shape(shape), numerics(numerics), mapping(mapping), target(target),
+      compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
+
+void Emitter::emit(llvm::StringRef symbol) {
+  mlir::OpBuilder::InsertionGuard guard(ir);
+  const mlir::Type types[] = {ir.pointer_type(), ir.getI64Type(), ir.getI64Type()};
+  auto function = LLVM::LLVMFuncOp::create(ir, symbol, LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ir.getContext()), types));
+  mlir::Block *entry = function.addEntryBlock(ir);
+  ir.setInsertionPointToStart(entry);
+  load_arguments(entry->getArgument(0));
+  if (shape.inner)
+    emit_inner_items(entry->getArgument(1), entry->getArgument(2));
+  else
+    emit_outer_items(entry->getArgument(1), entry->getArgument(2));
+  LLVM::ReturnOp::create(ir, mlir::ValueRange());
+}
+
+void Emitter::load_arguments(Value args) {
+  const Program &program = plan.program();
+  for (int axis = 0; axis < rank(); ++axis)
+    extents.push_back(load_extent(args, axis));
+  views.resize(program.tensors.size() + plan.temporaries.size());
+  scalars.resize(program.scalars.size());
+  const auto use = [&](int tensor) {
+    if (!views[size_t(tensor)].base)
+      views[size_t(tensor)] = make_view(args, tensor);
+  };
+  for (const Axis &axis : program.axes)
+    if (axis.length >= 0)
+      use(axis.length);
+  for (NodeId id : shape.nodes) {
+    const Node &n = node(id);
+    if (n.op == Op::tensor)
+      use(n.symbol);
+    if (n.op == Op::scalar && !scalars[size_t(n.symbol)]) {
+      Value at = ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, scalars)) + 8 * n.symbol));
+      Value scalar = ir.load(ir.getF64Type(), at, 8);
+      scalars[size_t(n.symbol)] = compute_type.isF64() ? scalar : Value(arith::TruncFOp::create(ir, compute_type, scalar));
+    }
+  }
+  for (size_t t = 0; t < plan.temporaries.size(); ++t)
+    use(int(program.tensors.size() + t));
+  const auto use_written = [&](const std::vector<Write> &writes) {
+    for (const Write &write : writes)
+      use(write.tensor);
+  };
+  use_written(shape.nest.row_writes);
+  for (const Sweep &sweep : shape.nest.sweeps)
+    use_written(sweep.writes), use_written(sweep.row_writes);
+}
+
+Value Emitter::load_extent(Value args, int axis) {
+  const CollapsedAxis &collapsed = plan.specialized.axes[size_t(axis)];
+  if (collapsed.extent.fixed())
+    return ir.i64(collapsed.extent.lo);
+  Value product = ir.i64(1);
+  for (int part : collapsed.parts) {
+    const Extent &extent = plan.problem.extents[size_t(part)];
+    Value at = ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, extents)) + 8 * part));
+    product = ir.mul(product, extent.fixed() ? ir.i64(extent.lo) : ir.load(ir.getI64Type(), at, 8));
+  }
+  return product;
+}
+
+/// Strides of a dense tensor follow from the extents; others are read from the arguments, but the innermost one of Layout::rows is 1.
+View Emitter::make_view(Value args, int tensor) {
+  const Program &program = plan.program();
+  const size_t count = program.tensors.size();
+  const bool temporary = size_t(tensor) >= count;
+  View view;
+  view.dtype = temporary ? plan.specialized.compute : *plan.specialized.dtypes[size_t(tensor)];
+  view.axes = temporary ? plan.temporaries[size_t(tensor) - count].axes : program.axes_of(program.tensors[size_t(tensor)]);
+  const Layout layout = temporary ? Layout::dense : plan.specialized.layouts[size_t(tensor)];
+  const int64_t pointers = temporary ? int64_t(offsetof(nf_kernel_args, buffers)) - 8 * int64_t(count) : int64_t(offsetof(nf_kernel_args, tensors));
+  view.base = ir.load(ir.pointer_type(), ir.address(args, ir.getI8Type(), ir.i64(pointers + 8 * tensor)), 8);
+  view.stride.resize(size_t(rank()));
+  Value inside = ir.i64(1);
+  bool innermost = true;
+  for (int axis = rank() - 1; axis >= 0; --axis) {
+    if (!(view.axes & axis_bit(axis)))
+      continue;
+    if (layout == Layout::dense || (layout == Layout::rows && innermost)) {
+      view.stride[size_t(axis)] = inside;
+    } else {
+      const int64_t element = int64_t(tensor) * NF_MAX_AXES + plan.specialized.axes[size_t(axis)].parts.back();
+      view.stride[size_t(axis)] =
+          ir.load(ir.getI64Type(), ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, strides)) + 8 * element)), 8);
+    }
+    if (axis == shape.vector_axis)
+      view.contiguous = innermost && layout != Layout::any;
+    inside = ir.mul(inside, extents[size_t(axis)]);
+    innermost = false;
+  }
+  return view;
+}
+
+/// The frame of one kept index: `item` counts the kept axes other than the vector axis, innermost fastest.
+Frame Emitter::frame_at(Value item) {
+  Frame frame;
+  frame.index.resize(size_t(rank()));
+  frame.value.resize(plan.program().nodes.size());
+  frame.splat.resize(plan.program().nodes.size());
+  for (const View &view : views)
+    frame.pointer.push_back(view.base);
+  for (size_t k = shape.kept.size(); k-- > 0;) {
+    const int axis = shape.kept[k];
+    bind(frame, axis, k ? ir.rem(item, extents[size_t(axis)]) : item);
+    if (k)
+      item = ir.div(item, extents[size_t(axis)]);
+  }
+  return frame;
+}
+
+/// The body where the index exists along ragged kept axes, and where ragged reduced axes leave it anything.
+void Emitter::if_kept(Frame &frame, const std::function<void()> &body) {
+  Value exists = ir.boolean(true);
+  for (int axis : shape.kept)
+    if (plan.program().axes[size_t(axis)].length >= 0)
+      exists = ir.logical_and(exists, ir.is(arith::CmpIPredicate::slt, frame.index[size_t(axis)], bound_of(axis, frame)));
+  ir.when(exists, [&] {
+    Value filled = ir.boolean(true);
+    if (shape.ragged_reduction)
+      filled = ir.is(arith::CmpIPredicate::sgt, count_over(shape.nest.reduced, frame), ir.i64(0));
+    ir.when(filled, body);
+  });
+}
+
+void Emitter::emit_inner_items(Value begin, Value end) {
+  const bool ragged = shape.ragged_kept || shape.ragged_reduction;
+  const int rows_at_once = ragged ? 1 : mapping.rows;
+  const auto body = [&](int count) {
+    return [this, count](Value item, mlir::ValueRange) {
+      Frames rows;
+      for (int r = 0; r < count; ++r)
+        rows.push_back(frame_at(ir.add(item, ir.i64(r))));
+      if_kept(rows.front(), [&] { emit_rows(rows); });
+      return Values();
+    };
+  };
+  Value main = ir.add(begin, ir.round_down(ir.sub(end, begin), rows_at_once));
+  ir.loop(begin, main, rows_at_once, {}, body(rows_at_once));
+  if (rows_at_once > 1)
+    ir.loop(main, end, 1, {}, body(1));
+}
+
+void Emitter::emit_outer_items(Value begin, Value end) {
+  Value columns = extents[size_t(shape.vector_axis)];
+  Value tiles = ir.div(ir.add(columns, ir.i64(shape.width - 1)), ir.i64(shape.width));
+  ir.loop(begin, end, 1, {}, [&](Value item, mlir::ValueRange) {
+    Frame frame = frame_at(ir.div(item, tiles));
+    if_kept(frame, [&] {
+      Value start = ir.mul(ir.rem(item, tiles), ir.i64(shape.width));
+      Value left = ir.sub(bound_of(shape.vector_axis, frame), start);
+      bind(frame, shape.vector_axis, start);
+      const auto body = [&](Value active) {
+        Frames rows{frame};
+        rows.front().lanes = lanes_of(shape.width, active);
+        emit_rows(rows);
+        return Values();
+      };
+      ir.when(ir.is(arith::CmpIPredicate::sgt, left, ir.i64(0)), [&] {
+        ir.when_else(ir.is(arith::CmpIPredicate::sge, left, ir.i64(shape.width)), {}, [&] { return body({}); }, [&] { return body(left); });
+      });
+    });
+    return Values();
+  });
+}
+
+void Emitter::emit_rows(Frames &rows) {
+  for (NodeId id : shape.nest.rows)
+    evaluate(id, rows);
+  for (const Write &row_write : shape.nest.row_writes)
+    for (Frame &frame : rows)
+      write(row_write, frame, /*asks=*/true);
+  for (const Sweep &sweep : shape.nest.sweeps)
+    emit_sweep(sweep, rows);
+}
+
+} // namespace normforge::x86

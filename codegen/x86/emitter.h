@@ -1,0 +1,99 @@
+// Emits one nest of a sweep plan as a function. The class is spread over files by what they emit:
+//   emit_kernel.cpp   the function: arguments, work items, rows that are worked on at once
+//   emit_sweep.cpp    a sweep: loops over the reduced axes, chunks, blocks of lanes, tails
+//   emit_point.cpp    the value of a node at the point where the loops stand
+//   access.cpp        addresses, loads and stores, masks
+//   reduce_tree.cpp   accumulators and the order in which they merge
+#pragma once
+
+#include "codegen/target.h"
+#include "codegen/x86/ir.h"
+#include "codegen/x86/nest_shape.h"
+
+namespace normforge::x86 {
+
+/// A tensor or temporary as the function sees it.
+struct View {
+  DType dtype = DType::f32;
+  AxisSet axes = 0;
+  Value base;                ///< null: not used here
+  std::vector<Value> stride; ///< by axis, in elements
+  bool contiguous = false;   ///< neighbours along the vector axis are neighbours in memory
+};
+
+/// How many elements a vector value stands for.
+struct Lanes {
+  int width = 0; ///< 0: scalars
+  Value active;  ///< how many of them exist; null: all
+  Value mask;    ///< the same as a vector of i1
+};
+
+/// Where the loops stand for one row, and what is known there.
+struct Frame {
+  std::vector<Value> index;   ///< by axis; null: not bound
+  std::vector<Value> pointer; ///< by view: its address at the bound axes other than the vector axis
+  std::vector<Value> value;   ///< by node; null: not evaluated
+  std::vector<Value> splat;   ///< by node: a scalar value in every lane
+  Lanes lanes;
+};
+using Frames = llvm::SmallVector<Frame>;
+
+class Emitter {
+public:
+  Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target);
+
+  /// Emits `void symbol(const nf_kernel_args *, i64 begin, i64 end)` at the insertion point.
+  void emit(llvm::StringRef symbol);
+
+private:
+  // emit_kernel.cpp
+  void load_arguments(Value args);
+  View make_view(Value args, int tensor);
+  Value load_extent(Value args, int axis);
+  void emit_inner_items(Value begin, Value end);
+  void emit_outer_items(Value begin, Value end);
+  Frame frame_at(Value item);
+  void emit_rows(Frames &rows);
+  void if_kept(Frame &frame, const std::function<void()> &body);
+
+  // emit_sweep.cpp
+  void emit_sweep(const Sweep &sweep, Frames &rows);
+  friend class SweepEmitter;
+
+  // emit_point.cpp
+  Value evaluate(NodeId id, Frame &frame);
+  void evaluate(NodeId id, Frames &rows);
+  void evaluate_bound(const std::vector<NodeId> &nodes, Frames &rows);
+  Value compute(NodeId id, Frame &frame);
+  Value evaluate_first(const Node &node, Frame &frame);
+  Value fused(const Node &node, Frame &frame);
+  Value count_over(AxisSet over, Frame frame);
+  Value in_lanes(NodeId id, Frame &frame);
+  bool is_bound(AxisSet axes, const Frame &frame) const;
+
+  // access.cpp
+  void bind(Frame &frame, int axis, Value index);
+  Value address_of(const View &view, size_t index, const Frame &frame);
+  Value bound_of(int axis, const Frame &frame);
+  Lanes lanes_of(int width, Value active);
+  Value load(int tensor, const Frame &frame);
+  void store(int tensor, Value value, const Frame &frame, bool nontemporal = false);
+  void write(const Write &write, Frame &frame, bool asks);
+
+  int rank() const { return int(plan.program().axes.size()); }
+  const Node &node(NodeId id) const { return plan.program().node(id); }
+  bool varies(NodeId id, int axis) const { return axis >= 0 && (node(id).axes & axis_bit(axis)); }
+
+  Ir &ir;
+  const SweepPlan &plan;
+  const NestShape &shape;
+  const Numerics &numerics;
+  const X86Mapping &mapping;
+  const Target &target;
+  mlir::Type compute_type;
+  std::vector<View> views;    // tensors, then temporaries
+  std::vector<Value> extents; // by axis
+  std::vector<Value> scalars; // by scalar, in the compute type
+};
+
+} // namespace normforge::x86

@@ -1,0 +1,37 @@
+#include "codegen/x86/knobs.h"
+
+#include "dsl/error.h"
+
+namespace normforge::x86 {
+namespace {
+
+constexpr int64_t kRows[] = {1, 2, 3, 4, 6, 8};
+constexpr int64_t kUnroll[] = {1, 2, 4};
+constexpr int64_t kVector[] = {512, 256, 128};
+constexpr int64_t kTile[] = {64, 16, 32, 128, 256};
+constexpr int64_t kStore[] = {0, 1};
+constexpr std::string_view kStoreWords[] = {"normal", "stream"};
+constexpr int64_t kGrain[] = {64 << 10, 16 << 10, 32 << 10, 128 << 10, 256 << 10, 1 << 20};
+
+constexpr Knob kKnobs[] = {
+    {"rows", "rows that are worked on at once: shares loads of parameters and overlaps the folding of sums", kRows, {}},
+    {"unroll", "vectors of lanes per iteration of the innermost loop: pays for loop overhead and address arithmetic", kUnroll, {}},
+    {"vector", "bits of the registers that are used: narrower ones clock higher on some machines", kVector, {}},
+    {"tile", "columns per work item where the contiguous axis is kept: wide ones use whole cache lines, narrow ones give more items", kTile, {}},
+    {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
+    {"grain", "bytes that are worth a thread", kGrain, {}},
+};
+
+} // namespace
+
+std::span<const Knob> mapping_knobs() { return kKnobs; }
+
+X86Mapping read_mapping(const Mapping &mapping) {
+  internal_check(mapping.values.size() == std::size(kKnobs));
+  const auto &v = mapping.values;
+  return {.rows = int(v[0]), .unroll = int(v[1]), .vector = int(v[2]), .tile = int(v[3]), .stream = v[4] != 0, .grain = v[5]};
+}
+
+Mapping write_mapping(const X86Mapping &m) { return {{m.rows, m.unroll, m.vector, m.tile, m.stream, m.grain}}; }
+
+} // namespace normforge::x86

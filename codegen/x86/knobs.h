@@ -1,0 +1,24 @@
+// The mapping half of an x86 schedule: the table that a person and a search see, and the typed view that emission reads.
+#pragma once
+
+#include <span>
+
+#include "codegen/schedule.h"
+
+namespace normforge::x86 {
+
+std::span<const Knob> mapping_knobs();
+
+struct X86Mapping {
+  int rows;
+  int unroll;
+  int vector; ///< bits
+  int tile;   ///< elements
+  bool stream;
+  int64_t grain; ///< bytes
+};
+
+X86Mapping read_mapping(const Mapping &);
+Mapping write_mapping(const X86Mapping &);
+
+} // namespace normforge::x86

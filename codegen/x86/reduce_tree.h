@@ -1,0 +1,60 @@
+// The order of a reduction, which fixes its bits. For each row and reduction there is one accumulator, a vector with one partial result per lane:
+//
+//   lanes   element j of a run goes to lane j mod lanes, in increasing j. Across the contiguous axis each lane is a kept index and takes
+//           every element of it.
+//   chunks  a chunk is `chunk` elements of a run (the last one of a run may have fewer), or group = max(1, chunk / run) whole runs where runs
+//           are shorter than that. Runs are counted as they come; those past a ragged length do not exist.
+//   merge   chunks merge lane by lane as in a binary counter: after chunk i, as many stored partial results as i + 1 has trailing zero bits are
+//           added on the left. At the end, what is stored merges from the right.
+//   fold    the lanes of the result fold by halves: the upper half onto the lower (fold=high), or odd lanes onto even ones.
+//
+// Accumulators start at the identity, so lanes without an element hold it. No loop shape, row count or vector width enters here.
+#pragma once
+
+#include "codegen/sweep_plan.h"
+#include "codegen/x86/ir.h"
+
+namespace normforge::x86 {
+
+/// left op right for sum, max and min; max and min pass NaN on.
+Value combine(Ir &, Op reduction, Value left, Value right);
+/// The value that combine() leaves others alone with.
+double identity(Op reduction);
+
+class ReduceTree {
+public:
+  enum Shape {
+    one_chunk, ///< all elements are known to fit one chunk: nothing to merge
+    chunks,    ///< a chunk ends with each piece of a run
+    grouped,   ///< several runs may share a chunk
+  };
+
+  /// `ops`: one per accumulator. `group`: runs per chunk (grouped only). `max_chunks`: what the number of chunks cannot exceed.
+  ReduceTree(Ir &ir, std::vector<Op> ops, mlir::VectorType type, Shape shape, Value group, int64_t max_chunks);
+
+  /// What loops carry: the accumulators, and behind them what the shape needs besides.
+  Values start();
+  size_t accumulators() const { return ops.size(); }
+  /// Ends a piece of a run; `ends_run` says whether it was the run's last.
+  Values end_piece(mlir::ValueRange state, Value ends_run);
+  /// The results, one vector per accumulator.
+  Values finish(mlir::ValueRange state);
+
+  Shape shape() const { return tree_shape; }
+
+private:
+  Values push(mlir::ValueRange state);
+  Value slot(Value level, size_t accumulator);
+
+  Ir &ir;
+  std::vector<Op> ops;
+  mlir::VectorType type;
+  Shape tree_shape;
+  Value group;
+  Value stack; // by level and accumulator
+};
+
+/// The lanes of `vector` folded into a scalar.
+Value fold_lanes(Ir &, Op reduction, Value vector, bool high);
+
+} // namespace normforge::x86
