@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dsl/dtype.h"
+#include "runtime/call.h"
 
 namespace bench {
 namespace {
@@ -46,16 +47,16 @@ std::vector<double> expected(const Workload &w, int64_t row) {
 }
 
 // fn(begin, end) over [0, count) in two halves, on two threads.
-template <class Function> void halves(Workers *workers, int64_t count, int64_t bytes, Function fn) {
+template <class Function> void halves(int threads, int64_t count, int64_t bytes, Function fn) {
   constexpr int64_t kLeastBytes = 32 << 10;
-  if (!workers || count < 2 || bytes / 2 < kLeastBytes)
+  if (threads < 2 || count < 2 || bytes / 2 < kLeastBytes)
     return fn(0, count);
   struct Both {
     Function &fn;
     int64_t count;
   } both{fn, count};
-  Workers::parallel_for(
-      workers, 2,
+  nf_pool_run(
+      2,
       [](void *context, int32_t half) {
         auto &[fn, count] = *static_cast<Both *>(context);
         fn(half ? count / 2 : 0, half ? count : count / 2);
@@ -107,12 +108,12 @@ double Workload::error() const {
   return worst;
 }
 
-void run_rows(const hand::Kernel &kernel, const Workload &w, Workers *workers) {
-  halves(workers, w.shape.rows, w.bytes(), [&, call = w.call()](int64_t begin, int64_t end) { kernel.run(call, begin, end); });
+void run_rows(const hand::Kernel &kernel, const Workload &w, int threads) {
+  halves(threads, w.shape.rows, w.bytes(), [&, call = w.call()](int64_t begin, int64_t end) { kernel.run(call, begin, end); });
 }
 
-void run_copy(const hand::Copy &copy, const Workload &w, Workers *workers) {
-  halves(workers, w.bytes() / 64, w.bytes(), [&](int64_t begin, int64_t end) {
+void run_copy(const hand::Copy &copy, const Workload &w, int threads) {
+  halves(threads, w.bytes() / 64, w.bytes(), [&](int64_t begin, int64_t end) {
     copy.run(static_cast<const char *>(w.x()) + begin * 64, static_cast<char *>(w.y()) + begin * 64, (end - begin) * 64);
   });
 }

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "bench/hand/hand.h"
-#include "bench/workers.h"
 
 namespace bench {
 
@@ -28,9 +27,9 @@ struct Workload {
   Shape shape;
 
   int64_t bytes() const; ///< of x, and as many of y
-  const void *x() const { return memory[0].get(); }
-  const void *gamma() const { return memory[1].get(); }
-  const void *beta() const { return memory[2].get(); }
+  void *x() const { return memory[0].get(); }
+  void *gamma() const { return memory[1].get(); }
+  void *beta() const { return memory[2].get(); }
   void *y() const { return memory[3].get(); }
   double eps() const { return norm == hand::Norm::rms_norm ? 1e-6 : 1e-5; }
   hand::Call call() const;
@@ -49,8 +48,9 @@ private:
   std::array<std::unique_ptr<void, Free>, 4> memory;
 };
 
-/// Rows [0, rows) in two halves on `workers`, or all on this thread when that is null or a half is under 32 KiB.
-void run_rows(const hand::Kernel &, const Workload &, Workers *workers);
-void run_copy(const hand::Copy &, const Workload &, Workers *workers);
+/// Rows [0, rows) on one thread or, in two halves, on two; on one, too, when a half is under 32 KiB. The threads are the pool that
+/// generated kernels have.
+void run_rows(const hand::Kernel &, const Workload &, int threads);
+void run_copy(const hand::Copy &, const Workload &, int threads);
 
 } // namespace bench

@@ -28,7 +28,7 @@ TEST(Hand, EveryKernelMeetsTheDefinition) {
           if (kernel.norm != norm || kernel.element != element || (kernel.stream && shape.cols % 32))
             continue;
           work.poison();
-          run_rows(kernel, work, nullptr);
+          run_rows(kernel, work, 1);
           EXPECT_LE(work.error(), work.tolerance())
               << name(norm) << " " << name(element) << " " << name(shape) << " level " << kernel.level << ": " << hand::name(kernel);
         }
@@ -36,13 +36,12 @@ TEST(Hand, EveryKernelMeetsTheDefinition) {
 }
 
 TEST(Hand, TwoThreadsDoEveryRow) {
-  Workers workers;
   const Workload work(hand::Norm::layer_norm, hand::Element::f32, {37, 4096});
   for (const hand::Kernel &kernel : runnable())
     if (kernel.norm == work.norm && kernel.element == work.element)
       for (int again = 0; again < 50; ++again) {
         work.poison();
-        run_rows(kernel, work, &workers);
+        run_rows(kernel, work, 2);
         ASSERT_LE(work.error(), work.tolerance()) << hand::name(kernel);
       }
 }
@@ -53,7 +52,7 @@ TEST(Hand, CopiesAreCopies) {
     for (const hand::Copy &copy : all)
       if (level <= nf_cpu_level()) {
         work.poison();
-        run_copy(copy, work, nullptr);
+        run_copy(copy, work, 1);
         EXPECT_EQ(std::memcmp(work.x(), work.y(), size_t(work.bytes())), 0);
       }
 }
@@ -62,7 +61,7 @@ TEST(Workload, AWrongResultShows) {
   const Workload work(hand::Norm::layer_norm, hand::Element::f32, {4, 64});
   for (const hand::Kernel &kernel : runnable())
     if (kernel.norm == work.norm && kernel.element == work.element && kernel.plain())
-      run_rows(kernel, work, nullptr);
+      run_rows(kernel, work, 1);
   static_cast<float *>(work.y())[3 * 64 + 63] += 1e-3f;
   EXPECT_GT(work.error(), work.tolerance());
   work.poison();

@@ -1,0 +1,100 @@
+// normforge_bench: what the generated kernels are worth beside hand-written ones, on this machine.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/report.h"
+#include "dsl/error.h"
+
+namespace {
+
+using namespace bench;
+
+struct Options {
+  std::vector<std::string> norms{"layer_norm", "rms_norm", "softmax"}, elements{"f32", "bf16"}, shapes;
+  std::vector<int> threads{1, 2};
+  std::string target{normforge::host_target().name}, part = "all", json;
+  bool quick = false;
+};
+
+template <class List> bool among(const List &list, const std::string &name) {
+  return std::ranges::find(list, name) != std::ranges::end(list);
+}
+
+std::vector<Cell> speed(const Options &options) {
+  const normforge::Target &target = normforge::find_target(options.target);
+  if (!normforge::runs_here(target) || target.level < 3)
+    throw normforge::UserError("--target " + options.target +
+                               ": there are hand-written kernels for x86-64-v3 and x86-64-v4, on a machine that has them");
+  std::vector<Cell> cells;
+  std::printf("%s\n%s", legend().c_str(), table_header().c_str());
+  for (hand::Norm norm : {hand::Norm::layer_norm, hand::Norm::rms_norm, hand::Norm::softmax})
+    for (hand::Element element : {hand::Element::f32, hand::Element::bf16})
+      for (Shape shape : kShapes) {
+        if (!among(options.norms, name(norm)) || !among(options.elements, name(element)) || !among(options.shapes, name(shape)))
+          continue;
+        const Workload work(norm, element, shape);
+        const std::vector<Generated> generated = generate(work, target);
+        for (int threads : options.threads) {
+          cells.push_back(compare(work, generated, target.level, threads, options.quick));
+          std::printf("%s", table_row(cells.back()).c_str());
+          std::fflush(stdout);
+        }
+      }
+  if (!cells.empty())
+    std::printf("%s", summary(cells).c_str());
+  return cells;
+}
+
+std::vector<CompileTimes> compiling() {
+  std::vector<CompileTimes> times;
+  for (const normforge::Target &target : normforge::targets()) {
+    times.push_back(compile_times(target));
+    std::printf("%s", to_text(times.back()).c_str());
+  }
+  return times;
+}
+
+void write(const std::string &path, const std::string &text) {
+  const std::string beside = path + ".tmp";
+  std::ofstream file(beside);
+  file << text;
+  file.close();
+  if (!file)
+    throw normforge::UserError(path + ": cannot be written");
+  std::filesystem::rename(beside, path);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  std::vector<std::string> shapes;
+  for (const Shape &shape : kShapes)
+    shapes.push_back(name(shape));
+  options.shapes = shapes;
+
+  CLI::App app("Generated kernels against hand-written ones, side by side");
+  app.add_option("--norm", options.norms, "norms to measure")->check(CLI::IsMember(options.norms))->delimiter(',');
+  app.add_option("--dtype", options.elements, "element types")->check(CLI::IsMember(options.elements))->delimiter(',');
+  app.add_option("--shape", options.shapes, "shapes, rows x columns")->check(CLI::IsMember(shapes))->delimiter(',');
+  app.add_option("--threads", options.threads, "numbers of threads")->check(CLI::IsMember({1, 2}))->delimiter(',');
+  app.add_option("--target", options.target, "level of both sides")->capture_default_str();
+  app.add_option("--part", options.part, "speed, compile (how long kernels take to compile) or all")
+      ->check(CLI::IsMember({"speed", "compile", "all"}))
+      ->capture_default_str();
+  app.add_option("--json", options.json, "also write the results to this file");
+  app.add_flag("--quick", options.quick, "fewer samples: wider intervals");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    const auto cells = options.part == "compile" ? std::vector<Cell>() : speed(options);
+    const auto times = options.part == "speed" ? std::vector<CompileTimes>() : compiling();
+    if (!options.json.empty())
+      write(options.json, to_json(cells, times));
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "normforge_bench: %s\n", error.what());
+    return 1;
+  }
+}
