@@ -9,5 +9,6 @@ namespace normforge::cli {
 /// person can mend; main.cpp turns that into a message and an exit code.
 void add_list(CLI::App &program);
 void add_check(CLI::App &program);
+void add_build(CLI::App &program);
 
 } // namespace normforge::cli

@@ -1,6 +1,7 @@
 // An entry is the SHA-256 of what follows, a newline, the kernel's facts as one line of JSON, a newline, and its object file.
 #include "codegen/package/kernel_cache.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "codegen/backend.h"
@@ -59,12 +60,23 @@ std::string sha256(llvm::StringRef bytes) {
   return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
 }
 
+/// The problem's text, without optional inputs that nothing reads: whether they are there makes no other kernel.
+std::string problem_read_by(const SweepPlan &plan) {
+  Problem problem = plan.problem;
+  const Program &program = plan.program();
+  for (size_t t = 0; t < program.tensors.size(); ++t)
+    if (program.tensors[t].fallback &&
+        std::ranges::none_of(program.nodes, [&](const Node &node) { return node.op == Op::tensor && node.symbol == int(t); }))
+      problem.dtypes[t].reset();
+  return to_text(problem);
+}
+
 } // namespace
 
 std::string kernel_key(const SweepPlan &plan, const Schedule &schedule, const Target &target) {
   const std::string schedule_text = to_text(schedule, backend_for(target).knobs());
   std::string text;
-  for (const std::string &part : {build_id(), plan.problem.norm->text, to_text(plan.problem), schedule_text, std::string(target.name)})
+  for (const std::string &part : {build_id(), plan.problem.norm->text, problem_read_by(plan), schedule_text, std::string(target.name)})
     text += part + '\0';
   return sha256(text);
 }

@@ -40,14 +40,15 @@ std::vector<std::string> defined_symbols(std::string_view object) {
 std::string rename_symbols(std::string_view object, const std::map<std::string, SymbolName> &names) {
   llvm::objcopy::ConfigManager config;
   config.Common.StripDebug = true;
-  llvm::objcopy::NameMatcher hidden;
+  llvm::objcopy::NameMatcher hidden, seen;
   for (const auto &[from, name] : names) {
     config.Common.SymbolsToRename[from] = name.to;
-    if (name.hidden)
-      check(hidden.addMatcher(
-          llvm::objcopy::NameOrPattern::create(from, llvm::objcopy::MatchStyle::Literal, [](llvm::Error error) { return error; })));
+    check((name.hidden ? hidden : seen)
+              .addMatcher(
+                  llvm::objcopy::NameOrPattern::create(from, llvm::objcopy::MatchStyle::Literal, [](llvm::Error error) { return error; })));
   }
   config.ELF.SymbolsToSetVisibility.emplace_back(std::move(hidden), llvm::ELF::STV_HIDDEN);
+  config.ELF.SymbolsToSetVisibility.emplace_back(std::move(seen), llvm::ELF::STV_DEFAULT);
   const auto file = check(llvm::object::ObjectFile::createObjectFile(buffer(object)));
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream out(bytes);

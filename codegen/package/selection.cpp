@@ -59,48 +59,40 @@ uint64_t point_outputs(const SweepPlan &plan) {
   return outputs;
 }
 
-/// `function` with all tensors packed.
-Problem packed(Problem problem) {
-  std::ranges::fill(problem.layouts, Layout::dense);
-  return problem;
-}
-
-/// The generic problems of a function. Kernels for strides serve packed tensors as well, with the same bits, unless packing lets axes
-/// collapse and so makes other runs of reduced elements: then there are kernels for packed tensors too.
-std::vector<Problem> generic_problems(const Problem &function, const SweepPlan &plan) {
+/// The generic plans of a function, whose own plan is `full`. Kernels for strides serve packed tensors as well, with the same bits, unless
+/// packing lets axes collapse and so makes other runs of reduced elements: then there is a kernel for packed tensors before it.
+std::vector<SweepPlan> generic_plans(const Problem &function, const SweepPlan &full) {
   const Program &program = function.norm->program;
   uint64_t optional = 0;
   for (size_t t = 0; t < program.tensors.size(); ++t)
     if (program.tensors[t].fallback)
       optional |= uint64_t(1) << t;
-  const uint64_t points = point_outputs(plan);
+  const uint64_t points = point_outputs(full);
   if (std::popcount(optional) + std::popcount(points) > kMostChoices)
     throw UserError(program.name + ": got more than " + std::to_string(kMostChoices) +
                     " optional inputs and full-size outputs, which would need a kernel for each combination; split it into several norms");
-  std::vector<Layout> strided = function.layouts;
-  std::ranges::replace(strided, Layout::any, Layout::rows);
-  std::vector<std::vector<Layout>> layouts;
-  if (make_sweep_plan(packed(function)).program().axes.size() != plan.program().axes.size())
-    layouts.push_back(packed(function).layouts);
-  layouts.push_back(strided);
-  if (strided != function.layouts)
-    layouts.push_back(function.layouts);
-  std::vector<Problem> problems;
-  for (const std::vector<Layout> &layout : layouts)
-    for (const uint64_t inputs : subsets(optional))
-      for (const uint64_t outputs : subsets(points)) {
-        Problem problem = function;
-        problem.layouts = layout;
-        problem.outputs = (function.outputs & ~points) | outputs;
-        if (problem.outputs == 0 &&
-            std::ranges::none_of(program.tensors, [](const Tensor &tensor) { return tensor.role == Tensor::inout; }))
-          continue;
-        for (size_t t = 0; t < program.tensors.size(); ++t)
-          if ((optional & ~inputs) >> t & 1)
-            problem.dtypes[t].reset();
-        problems.push_back(std::move(problem));
-      }
-  return problems;
+  const bool updates = std::ranges::any_of(program.tensors, [](const Tensor &tensor) { return tensor.role == Tensor::inout; });
+  std::vector<SweepPlan> packed, strided, irregular;
+  for (const uint64_t inputs : subsets(optional))
+    for (const uint64_t outputs : subsets(points)) {
+      Problem problem = function;
+      problem.outputs = (function.outputs & ~points) | outputs;
+      if (problem.outputs == 0 && !updates)
+        continue;
+      for (size_t t = 0; t < program.tensors.size(); ++t)
+        if ((optional & ~inputs) >> t & 1)
+          problem.dtypes[t].reset();
+      if (std::ranges::find(problem.layouts, Layout::any) != problem.layouts.end())
+        irregular.push_back(make_sweep_plan(problem));
+      std::ranges::replace(problem.layouts, Layout::any, Layout::rows);
+      strided.push_back(make_sweep_plan(problem));
+      std::ranges::fill(problem.layouts, Layout::dense);
+      if (SweepPlan plan = make_sweep_plan(problem); plan.program().axes.size() < strided.back().program().axes.size())
+        packed.push_back(std::move(plan));
+    }
+  for (std::vector<SweepPlan> *more : {&strided, &irregular})
+    std::ranges::move(*more, std::back_inserter(packed));
+  return packed;
 }
 
 /// The numerics of a function's kernels on `target`: those of the plan that has everything in it.
@@ -136,17 +128,17 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
       if (serves(function, problems[i]))
         narrowest_first.emplace_back(breadth(problems[i]), i);
     std::ranges::sort(narrowest_first);
-    std::vector<Problem> wanted;
-    for (const auto &[bits, i] : narrowest_first)
-      wanted.push_back(problems[i]);
     const SweepPlan full = make_sweep_plan(function);
-    std::ranges::move(generic_problems(function, full), std::back_inserter(wanted));
+    std::vector<SweepPlan> plans;
+    for (const auto &[bits, i] : narrowest_first)
+      plans.push_back(make_sweep_plan(problems[i]));
+    std::ranges::move(generic_plans(function, full), std::back_inserter(plans));
 
     std::set<std::string> texts;
     const size_t first_plan = selection.plans.size();
-    for (const Problem &problem : wanted)
-      if (texts.insert(to_text(problem)).second)
-        selection.plans.push_back(make_sweep_plan(problem));
+    for (SweepPlan &plan : plans)
+      if (texts.insert(to_text(plan.problem)).second)
+        selection.plans.push_back(std::move(plan));
     for (const Target *target : best_first) {
       const Numerics numerics = pinned_numerics(full, *target);
       for (size_t i = first_plan; i < selection.plans.size(); ++i)

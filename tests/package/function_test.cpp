@@ -29,7 +29,8 @@ TEST(FunctionFields, StandInOrderOfTheStruct) {
     EXPECT_EQ(field.offset, int32_t(names.size() * 8));
     names.push_back(field.name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"rows", "cols", "x", "gamma", "beta", "y", "mean", "rstd", "x_stride_rows", "y_stride_rows", "eps"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"rows", "cols", "x", "gamma", "beta", "y", "mean", "rstd", "x_stride_rows", "y_stride_rows", "eps"}));
   EXPECT_EQ(table.args_bytes(), 88);
   EXPECT_EQ(table.extent_offset(1), 8);
   EXPECT_EQ(table.pointer_offset(3), 40);
@@ -54,7 +55,8 @@ TEST(FunctionFields, InnermostStrideWhereAProblemHasAny) {
 }
 
 TEST(FunctionFields, KeywordsGetAnUnderscore) {
-  const auto norm = parse_norms("norm f(this[double..., new...]; int = 1) -> y[double..., new...] { y = this * int / sum(this, new) }", "f.norm").front();
+  const auto norm =
+      parse_norms("norm f(this[double..., new...]; int = 1) -> y[double..., new...] { y = this * int / sum(this, new) }", "f.norm").front();
   const FunctionTable table(default_problem(norm));
   std::vector<std::string> names;
   for (const ArgsField &field : table.fields())
@@ -63,7 +65,8 @@ TEST(FunctionFields, KeywordsGetAnUnderscore) {
 }
 
 TEST(FunctionFields, TwoOfOneNameAreRefused) {
-  const auto norm = parse_norms("norm f(x[a..., b...], x_stride_a[a...]) -> y[a..., b...] { y = x * x_stride_a / sum(x, b) }", "f.norm").front();
+  const auto norm =
+      parse_norms("norm f(x[a..., b...], x_stride_a[a...]) -> y[a..., b...] { y = x * x_stride_a / sum(x, b) }", "f.norm").front();
   EXPECT_THROW(FunctionTable(default_problem(norm)), UserError);
 }
 
