@@ -1,6 +1,6 @@
-// Solving for extents: every axis and split is an unknown list of dimensions; arrays and binds are equations. Each round learns what follows without
-// choice; when a round learns nothing, an array with as many dimensions as entries may give one to each, and then rounds go on. Every learned
-// value remembers where it came from, so that a contradiction names both sides.
+// Solving for extents: every axis and split is an unknown list of dimensions; arrays and binds are equations. Each round learns what
+// follows without choice; when a round learns nothing, an array with as many dimensions as entries may give one to each, and then rounds go
+// on. Every learned value remembers where it came from, so that a contradiction names both sides.
 #include "dsl/binding.h"
 
 #include <algorithm>
@@ -149,8 +149,8 @@ struct Solver {
       entries.push_back(entry);
     }
     if (entries.size() != array.entries.size()) {
-      error("axes of '" + array.tensor->name + "': named " + std::to_string(entries.size()) + " of " + std::to_string(array.entries.size()) +
-            " (expected some order of " + expected + ")");
+      error("axes of '" + array.tensor->name + "': named " + std::to_string(entries.size()) + " of " +
+            std::to_string(array.entries.size()) + " (expected some order of " + expected + ")");
       return false;
     }
     array.entries = std::move(entries);
@@ -196,7 +196,8 @@ struct Solver {
     std::string entries;
     for (int entry : array.entries)
       entries += (entries.empty() ? "" : ", ") + unknowns[size_t(entry)].name + (unknowns[size_t(entry)].pack ? "..." : "");
-    return "'" + array.tensor->name + "' has the shape [" + (array.dims.empty() ? "" : text_of(array.dims)) + "] and the axes [" + entries + "]";
+    return "'" + array.tensor->name + "' has the shape [" + (array.dims.empty() ? "" : text_of(array.dims)) + "] and the axes [" + entries +
+           "]";
   }
 
   /// Gives an array's dimensions to its entries; `open`, the only pack whose dims are not known, takes what the others leave.
@@ -256,7 +257,8 @@ struct Solver {
       else if (open.size() == 1 && whole.dims) {
         const int64_t total = whole.dims->front();
         if (product == 0 || total % product != 0) {
-          error("'" + split.name + "' is " + std::to_string(total) + " (" + whole.origin + "), which is not divisible by " + std::to_string(product));
+          error("'" + split.name + "' is " + std::to_string(total) + " (" + whole.origin + "), which is not divisible by " +
+                std::to_string(product));
         } else {
           learn(open[0], {total / product}, "'" + split.name + "' / " + std::to_string(product));
         }
@@ -276,7 +278,8 @@ struct Solver {
       for (Array &array : arrays)
         if (!array.done && array.dims.size() == array.entries.size()) {
           for (int entry : open_packs(array))
-            learn(entry, {array.dims[size_t(std::ranges::find(array.entries, entry) - array.entries.begin())]}, "from '" + array.tensor->name + "'");
+            learn(entry, {array.dims[size_t(std::ranges::find(array.entries, entry) - array.entries.begin())]},
+                  "from '" + array.tensor->name + "'");
           break;
         }
     } while (progress);

@@ -1,5 +1,5 @@
-// Bodies: statements in order, each name assigned once; then the checks that need the whole body: every output assigned, every parameter and
-// value used, each `stored` of an output's value.
+// Bodies: statements in order, each name assigned once; then the checks that need the whole body: every output assigned, every parameter
+// and value used, each `stored` of an output's value.
 //
 // Definitions are checked by themselves first, on scalars, so that each of their errors is told once and also where nobody calls them.
 #include <algorithm>
@@ -75,8 +75,7 @@ struct BodyChecker {
 
   void next(const StatementSyntax &statement, NodeId node) {
     const auto found = scope.find(statement.name.text);
-    if (found == scope.end() || found->second.kind != Symbol::tensor ||
-        program.tensors[size_t(found->second.index)].role != Tensor::inout)
+    if (found == scope.end() || found->second.kind != Symbol::tensor || program.tensors[size_t(found->second.index)].role != Tensor::inout)
       return error(statement.name.span(), "'next' assigns an inout tensor, and " + quoted(statement.name.text) + " is none");
     output(found->second, statement.name, node);
   }
@@ -147,7 +146,8 @@ struct BodyChecker {
         error(expr.token.span(), "'stored' takes the value of an output: assign it to one, and write stored(OUTPUT)");
       else if (tensors.size() > 1)
         error(expr.token.span(), "'stored' of a value that several outputs have: write which, stored(" +
-                                     program.tensors[size_t(tensors[0])].name + ") or stored(" + program.tensors[size_t(tensors[1])].name + ")");
+                                     program.tensors[size_t(tensors[0])].name + ") or stored(" + program.tensors[size_t(tensors[1])].name +
+                                     ")");
       else
         program.nodes[size_t(node)].symbol = tensors[0];
     }

@@ -12,8 +12,8 @@ namespace normforge {
 
 struct Symbol {
   enum Kind { axis, split, tensor, scalar, value } kind;
-  int index = -1; ///< of the axis, split, tensor or scalar
-  Span at;        ///< where it is declared
+  int index = -1;        ///< of the axis, split, tensor or scalar
+  Span at;               ///< where it is declared
   NodeId node = -1;      ///< value, or output once it is assigned; -1 also when its expression had an error
   bool assigned = false; ///< outputs and inouts
   bool used = false;
@@ -29,8 +29,8 @@ void check_definitions(FileSyntax &, Diagnostics &);
 /// Resolves the statements into nodes, outputs and requirements. `syntax` holds the expressions and the definitions, which are inlined.
 void check_body(const NormSyntax &, const FileSyntax &syntax, Norm &norm, Scope &scope, Diagnostics &);
 
-/// Gives an error-free norm its canonical form: nodes in the order in which the canonical text makes them, a name for each node that is used
-/// more than once, outputs by tensor.
+/// Gives an error-free norm its canonical form: nodes in the order in which the canonical text makes them, a name for each node that is
+/// used more than once, outputs by tensor.
 void canonicalize(Norm &norm);
 
 /// A line of a norm's body, in canonical order.

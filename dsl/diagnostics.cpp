@@ -1,5 +1,5 @@
-// Rendering of errors. Any bytes may stand in the text: columns count UTF-8 characters, what is no printable UTF-8 shows as '?', and of a very long line
-// a window around the error is shown.
+// Rendering of errors. Any bytes may stand in the text: columns count UTF-8 characters, what is no printable UTF-8 shows as '?', and of a
+// very long line a window around the error is shown.
 #include "dsl/diagnostics.h"
 
 #include <algorithm>
@@ -11,8 +11,8 @@ namespace normforge {
 namespace {
 
 constexpr size_t kMostErrors = 100;   ///< shown
-constexpr size_t kMostRecorded = 200;  ///< kept; the rest is counted
-constexpr size_t kWindow = 120;     ///< bytes of a line that are shown
+constexpr size_t kMostRecorded = 200; ///< kept; a text with more is not read on
+constexpr size_t kWindow = 120;       ///< bytes of a line that are shown
 
 /// Bytes of the UTF-8 character that `bytes` begins with; 0 when that is none.
 size_t character_length(std::string_view bytes) {
@@ -50,9 +50,8 @@ Shown shown(std::string_view bytes) {
 void Diagnostics::error(Span at, std::string message) {
   if (!errors.empty() && errors.back().at.offset == at.offset)
     return;
-  if (errors.size() == kMostRecorded)
-    ++unrecorded;
-  else
+  dropped |= errors.size() == kMostRecorded;
+  if (!dropped)
     errors.push_back({at, std::move(message)});
 }
 
@@ -84,8 +83,9 @@ void Diagnostics::throw_if_any() const {
       ++line;
     out += (i ? "\n" : "") + render(sorted[i], line, line_begin);
   }
-  if (count() > kMostErrors)
-    out += "\n" + std::string(file) + ": and " + std::to_string(count() - kMostErrors) + " errors more";
+  if (sorted.size() > kMostErrors)
+    out +=
+        "\n" + std::string(file) + ": and " + (dropped ? "more than " : "") + std::to_string(sorted.size() - kMostErrors) + " errors more";
   throw UserError(out);
 }
 

@@ -22,8 +22,9 @@ public:
 
   /// Records an error; a second one at the same place is dropped, for it follows from the first.
   void error(Span at, std::string message);
-  bool full() const { return unrecorded > 0; }
-  size_t count() const { return errors.size() + unrecorded; }
+  size_t count() const { return errors.size(); }
+  /// More errors than anyone reads: what records them should stop.
+  bool full() const { return dropped; }
 
   /// Throws one UserError with every recorded error, in the order of the text, when there is any.
   void throw_if_any() const;
@@ -37,7 +38,7 @@ private:
 
   std::string_view text, file;
   std::vector<Error> errors;
-  size_t unrecorded = 0; ///< errors past the most that are kept
+  bool dropped = false; ///< errors past the most that are kept
 };
 
 /// 'name' in quotes, shortened where it is very long.

@@ -7,7 +7,7 @@
 namespace normforge {
 namespace {
 
-constexpr Op kUnary[] = {Op::abs,  Op::sqrt, Op::rsqrt, Op::exp,     Op::exp2,  Op::log,  Op::log2,
+constexpr Op kUnary[] = {Op::abs,  Op::sqrt, Op::rsqrt, Op::exp,     Op::exp2, Op::log,  Op::log2,
                          Op::tanh, Op::erf,  Op::floor, Op::sigmoid, Op::ceil, Op::round};
 constexpr Op kReductions[] = {Op::sum, Op::avg, Op::max, Op::min};
 constexpr std::string_view kOtherFunctions[] = {"count", "select", "clamp", "stored"};
@@ -21,9 +21,9 @@ struct Binary {
 };
 constexpr Binary kBinary[] = {{"+", Op::add}, {"-", Op::sub}, {"*", Op::mul}, {"/", Op::div}};
 
-constexpr Comparison kComparisons[] = {{"<", Op::less, false, false},       {"<=", Op::less_equal, false, false},
-                                       {">", Op::less, true, false},        {">=", Op::less_equal, true, false},
-                                       {"==", Op::equal, false, false},     {"!=", Op::equal, false, true}};
+constexpr Comparison kComparisons[] = {{"<", Op::less, false, false},   {"<=", Op::less_equal, false, false},
+                                       {">", Op::less, true, false},    {">=", Op::less_equal, true, false},
+                                       {"==", Op::equal, false, false}, {"!=", Op::equal, false, true}};
 
 std::vector<std::string> function_names() {
   std::vector<std::string> names(std::begin(kOtherFunctions), std::end(kOtherFunctions));
@@ -36,9 +36,7 @@ std::vector<std::string> function_names() {
   return names;
 }
 
-template <class Row, class Value> bool has(const Row &table, Value value) {
-  return std::ranges::find(table, value) != std::end(table);
-}
+template <class Row, class Value> bool has(const Row &table, Value value) { return std::ranges::find(table, value) != std::end(table); }
 
 std::string arguments(size_t count) { return std::to_string(count) + (count == 1 ? " argument" : " arguments"); }
 
@@ -156,10 +154,14 @@ NodeId ExpressionChecker::check(ExprId id) {
 NodeId ExpressionChecker::check_kind(const Expr &expr) {
   const Token &at = expr.token;
   switch (expr.kind) {
-  case Expr::number: return builder.constant(expr.value, at);
-  case Expr::name: return read(at);
-  case Expr::call: return call(expr);
-  case Expr::compare: return builder.error(at, "a comparison stands in select(…) or after 'require' alone");
+  case Expr::number:
+    return builder.constant(expr.value, at);
+  case Expr::name:
+    return read(at);
+  case Expr::call:
+    return call(expr);
+  case Expr::compare:
+    return builder.error(at, "a comparison stands in select(…) or after 'require' alone");
   case Expr::negate: {
     const NodeId operand = check(expr.args[0]);
     if (operand != kBad && builder.node(operand).op == Op::constant)
@@ -283,7 +285,8 @@ NodeId ExpressionChecker::reduction(Op op, const Expr &expr) {
   for (size_t i = 1; i < expr.args.size(); ++i)
     if (const Symbol *symbol = axis(expr.args[i]); axis_set(*symbol) & ~has)
       return builder.error(this->expr(expr.args[i]).token, quoted(at.text) + " over '" + builder.names(axis_set(*symbol) & ~has) +
-                                                               "' of a value that does not vary over it (its axes: " + builder.names(has) + ")");
+                                                               "' of a value that does not vary over it (its axes: " + builder.names(has) +
+                                                               ")");
   return bounds_go_too(has & ~*over, *over, at) ? builder.add(node, at) : kBad;
 }
 

@@ -36,9 +36,9 @@ public:
   /// As check() of a definition's body, whose parameters are `arguments`; it may call the definitions before `index`.
   NodeId check_definition(size_t index, std::map<std::string_view, NodeId> arguments);
 
-  std::set<std::string_view> assigned_later;            ///< names that statements to come assign, for messages
-  std::vector<std::pair<NodeId, ExprId>> stored_nodes;  ///< each `stored(…)` with its argument
-  std::map<NodeId, std::string> argument_names;         ///< the parameter that a definition's argument was first bound to
+  std::set<std::string_view> assigned_later;           ///< names that statements to come assign, for messages
+  std::vector<std::pair<NodeId, ExprId>> stored_nodes; ///< each `stored(…)` with its argument
+  std::map<NodeId, std::string> argument_names;        ///< the parameter that a definition's argument was first bound to
 
 private:
   NodeId check_kind(const Expr &);

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::string_view kKeywords[] = {"norm", "def", "inout", "next", "require", "in", "inf"};
 // Longest first: `->` before `-`.
-constexpr std::string_view kSymbols[] = {"...", "->", "<=", ">=", "==", "!=", "(", ")", "[", "]", "{", "}", ",",
-                                         ";",   ":",  "=",  "+",  "-",  "*",  "/", "^", "<", ">"};
+constexpr std::string_view kSymbols[] = {"...", "->", "<=", ">=", "==", "!=", "(", ")", "[", "]", "{", "}",
+                                         ",",   ";",  ":",  "=",  "+",  "-",  "*", "/", "^", "<", ">"};
 
 bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool digit(char c) { return c >= '0' && c <= '9'; }

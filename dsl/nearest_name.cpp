@@ -8,7 +8,8 @@
 namespace normforge {
 namespace {
 
-// Insertions, deletions, changes, and exchanges of neighbours (the restricted Damerau distance). Anything from `limit` on is as good as far.
+// Insertions, deletions, changes, and exchanges of neighbours (the restricted Damerau distance). Anything from `limit` on is as good as
+// far.
 size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
   if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) >= limit)
     return limit;
@@ -30,7 +31,7 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
 
 std::string nearest_name(std::string_view name, const std::vector<std::string> &candidates) {
   std::string best;
-  size_t least = std::max<size_t>(1, name.size() / 3) + 1;
+  size_t least = name.size() < 2 ? 1 : std::max<size_t>(1, name.size() / 3) + 1; // a letter is near to every other
   for (const std::string &candidate : candidates)
     if (const size_t distance = edit_distance(name, candidate, least); distance < least) {
       least = distance;

@@ -118,7 +118,8 @@ NormRef find_norm(std::string_view name_or_path, std::string_view directory) {
   constexpr std::string_view kSuffix = ".norm";
   const size_t colon = name_or_path.rfind(".norm:");
   if (colon != name_or_path.npos)
-    return find_in_file(name_or_path.substr(0, colon + kSuffix.size()), name_or_path.substr(colon + kSuffix.size() + 1), name_or_path, directory);
+    return find_in_file(name_or_path.substr(0, colon + kSuffix.size()), name_or_path.substr(colon + kSuffix.size() + 1), name_or_path,
+                        directory);
   if (name_or_path.ends_with(kSuffix) || name_or_path.find('/') != name_or_path.npos)
     return find_in_file(name_or_path, {}, name_or_path, directory);
   for (const NormRef &norm : catalogue())

@@ -19,12 +19,12 @@ struct AxisSplit {
 
 struct Norm {
   Program program;
-  std::string doc;                        ///< the `///` lines above it, without the slashes
+  std::string doc; ///< the `///` lines above it, without the slashes
   std::vector<AxisSplit> splits;
-  std::vector<std::string> node_names;    ///< by NodeId: the name that a statement gave it, or empty
-  std::string text;                       ///< canonical text: to_text(parse(text)) == text
-  uint64_t hash = 0;                      ///< of the canonical text without `doc`: what a database or a cache keys on
-  std::string source;                     ///< what find_norm() found it by: a catalogue name, or a path as it was written
+  std::vector<std::string> node_names; ///< by NodeId: the name that a statement gave it, or empty
+  std::string text;                    ///< canonical text: to_text(parse(text)) == text
+  uint64_t hash = 0;                   ///< of the canonical text without `doc`: what a database or a cache keys on
+  std::string source;                  ///< what find_norm() found it by: a catalogue name, or a path as it was written
 };
 using NormRef = std::shared_ptr<const Norm>;
 
@@ -39,7 +39,8 @@ std::string to_text(const Norm &);
 const std::vector<NormRef> &catalogue();
 
 /// A norm by catalogue name, or by path to a `.norm` file (`path.norm`, or `path.norm:name` where the file holds several).
-/// A relative path starts at `directory`, or where the program runs when that is empty. Throws UserError, with the nearest name where there is one.
+/// A relative path starts at `directory`, or where the program runs when that is empty. Throws UserError, with the nearest name where there
+/// is one.
 NormRef find_norm(std::string_view name_or_path, std::string_view directory = {});
 
 /// The shortest decimal that reads back as `value`: "1e-5", "inf".

@@ -23,8 +23,8 @@
 //   primary    = NUMBER | "inf" | NAME | NAME "(" comparison-or-expression { "," … } ")" | "(" comparison-or-expression ")"
 //   literal    = [ "-" ] ( NUMBER | "inf" )
 //
-// `#` opens a comment. Doc lines (`///`) belong to the norm below them. Newlines matter only in that a statement begins one. Which names are axes,
-// and so whether `max(x, cols)` reduces or compares, is the checker's to say.
+// `#` opens a comment. Doc lines (`///`) belong to the norm below them. Newlines matter only in that a statement begins one. Which names
+// are axes, and so whether `max(x, cols)` reduces or compares, is the checker's to say.
 //
 // An error abandons its statement (or, in a signature, its norm) and the parser goes on at the next one: all errors of a file are reported.
 #include <charconv>
@@ -36,6 +36,7 @@ namespace normforge {
 namespace {
 
 struct Abandon {}; // thrown once an error is recorded; caught where parsing can go on
+struct GiveUp {};  // thrown when errors abound
 
 constexpr double kLargestExponent = 64;
 constexpr std::string_view kComparisons[] = {"<", "<=", ">", ">=", "==", "!="};
@@ -48,6 +49,15 @@ public:
   }
 
   FileSyntax parse() {
+    try {
+      definitions();
+    } catch (GiveUp) {
+    }
+    return std::move(file);
+  }
+
+private:
+  void definitions() {
     while (token.kind != Token::end) {
       std::string doc = docs();
       if (token.kind == Token::end)
@@ -66,10 +76,8 @@ public:
         while (token.kind != Token::end && !begins_definition());
       }
     }
-    return std::move(file);
   }
 
-private:
   // --- tokens
 
   void advance() {
@@ -96,12 +104,11 @@ private:
     return quoted(token.text);
   }
 
-  [[noreturn]] void fail(const std::string &expected) {
-    diagnostics.error(token.span(), "expected " + expected + ", found " + found(token));
-    throw Abandon{};
-  }
+  [[noreturn]] void fail(const std::string &expected) { fail_at(token, "expected " + expected + ", found " + found(token)); }
   [[noreturn]] void fail_at(const Token &at, std::string message) {
     diagnostics.error(at.span(), std::move(message));
+    if (diagnostics.full())
+      throw GiveUp{};
     throw Abandon{};
   }
 

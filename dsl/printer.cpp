@@ -1,5 +1,5 @@
-// Canonical text of a norm. Named nodes are statements, the others stand inline with the fewest parentheses that keep the tree: `a - (b - c)`
-// and `(a - b) - c` are different programs, for they round differently.
+// Canonical text of a norm. Named nodes are statements, the others stand inline with the fewest parentheses that keep the tree: `a - (b -
+// c)` and `(a - b) - c` are different programs, for they round differently.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -19,8 +19,8 @@ struct Infix {
   std::string_view sign;
   Binding binding;
 };
-constexpr Infix kInfix[] = {{Op::add, " + ", kSum},         {Op::sub, " - ", kSum},          {Op::mul, " * ", kProduct},
-                            {Op::div, " / ", kProduct},     {Op::less, " < ", kComparison},  {Op::less_equal, " <= ", kComparison},
+constexpr Infix kInfix[] = {{Op::add, " + ", kSum},          {Op::sub, " - ", kSum},         {Op::mul, " * ", kProduct},
+                            {Op::div, " / ", kProduct},      {Op::less, " < ", kComparison}, {Op::less_equal, " <= ", kComparison},
                             {Op::equal, " == ", kComparison}};
 
 const Infix *infix(Op op) {
@@ -106,14 +106,22 @@ struct Printer {
                   operand(node.operands[1], Binding(row->binding + 1)),
               row->binding};
     switch (node.op) {
-    case Op::constant: return {number_text(node.value), std::signbit(node.value) ? kUnary : kPrimary};
-    case Op::scalar: return {program.scalars[size_t(node.symbol)].name, kPrimary};
-    case Op::tensor: return {program.tensors[size_t(node.symbol)].name, kPrimary};
-    case Op::count: return {"count(" + over(node.over) + ")", kPrimary};
-    case Op::neg: return {"-" + operand(node.operands[0], kUnary), kUnary};
-    case Op::pow: return {operand(node.operands[0], kPrimary) + "^" + number_text(node.value), kPower};
-    case Op::stored: return {"stored(" + program.tensors[size_t(node.symbol)].name + ")", kPrimary};
-    default: break;
+    case Op::constant:
+      return {number_text(node.value), std::signbit(node.value) ? kUnary : kPrimary};
+    case Op::scalar:
+      return {program.scalars[size_t(node.symbol)].name, kPrimary};
+    case Op::tensor:
+      return {program.tensors[size_t(node.symbol)].name, kPrimary};
+    case Op::count:
+      return {"count(" + over(node.over) + ")", kPrimary};
+    case Op::neg:
+      return {"-" + operand(node.operands[0], kUnary), kUnary};
+    case Op::pow:
+      return {operand(node.operands[0], kPrimary) + "^" + number_text(node.value), kPower};
+    case Op::stored:
+      return {"stored(" + program.tensors[size_t(node.symbol)].name + ")", kPrimary};
+    default:
+      break;
     }
     std::string out = std::string(node.op == Op::cast      ? name(node.dtype)
                                   : node.op == Op::maximum ? info(Op::max).name

@@ -4,11 +4,12 @@
 //   layer_norm rows=1..8192 cols=768 x=bf16 gamma=f32 beta=none y=bf16 outputs=y
 //   batch_norm_train batch=1..64 channel=64 space=3136 x=f32 … outputs=y order=batch,space,channel strides=x:rows inplace=y:x
 //
-// Extents: `n`, `lo..hi`, `lo..` or `AxBxC` (a pack; the product is what counts). An axis left out has any extent. A split axis takes its parts
-// (`group=8 sub=4`) or itself and all parts but one (`channel=32 group=8`). Dtypes that are left out: what the norm declares; else f32 for the
-// first input, the first input's for every other input and for outputs and inouts that have every axis of the first input, f32 for the
-// others (statistics, scales), f64 when the first input is f64; i32 for lengths. `none` is an optional input that is absent. Also by default:
-// outputs=all, order as declared, dense strides. A norm from a file is named by its path (`my.norm`, `my.norm:name`).
+// Extents: `n`, `lo..hi`, `lo..` or `AxBxC` (a pack; the product is what counts). An axis left out has any extent. A split axis takes its
+// parts
+// (`group=8 sub=4`) or itself and all parts but one (`channel=32 group=8`). Dtypes that are left out: what the norm declares; else f32 for
+// the first input, the first input's for every other input and for outputs and inouts that have every axis of the first input, f32 for the
+// others (statistics, scales), f64 when the first input is f64; i32 for lengths. `none` is an optional input that is absent. Also by
+// default: outputs=all, order as declared, dense strides. A norm from a file is named by its path (`my.norm`, `my.norm:name`).
 #pragma once
 
 #include <limits>
@@ -62,8 +63,8 @@ Problem default_problem(NormRef norm);
 /// Parses one problem line. `where` (file:line) opens the messages; a norm's path starts at `directory`. Throws UserError.
 Problem parse_problem(std::string_view line, std::string_view where = "problem", std::string_view directory = {});
 
-/// Parses a problem file: a problem per line, `#` comments, blank lines. Paths of norms start where the file is. Reports every bad line in one
-/// UserError.
+/// Parses a problem file: a problem per line, `#` comments, blank lines. Paths of norms start where the file is. Reports every bad line in
+/// one UserError.
 std::vector<Problem> parse_problems(std::string_view text, std::string_view file);
 
 /// Canonical text: parse_problem(to_text(p)) == p. Says everything but what is at its default.

@@ -1,5 +1,5 @@
-// Problem text to problems. A line is a norm and `key=value` words, where a key is an axis, a tensor, or one of kProblemKeys. Words may stand in
-// any order: they are gathered first, and read in the order in which one depends on another.
+// Problem text to problems. A line is a norm and `key=value` words, where a key is an axis, a tensor, or one of kProblemKeys. Words may
+// stand in any order: they are gathered first, and read in the order in which one depends on another.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -135,10 +135,14 @@ struct ProblemParser {
 
   static bool allowed(Tensor::Role role, const DTypeInfo &row) {
     switch (role) {
-    case Tensor::input: return row.input;
-    case Tensor::inout: return row.input && row.output;
-    case Tensor::output: return row.output;
-    case Tensor::length: return row.dtype == DType::i32;
+    case Tensor::input:
+      return row.input;
+    case Tensor::inout:
+      return row.input && row.output;
+    case Tensor::output:
+      return row.output;
+    case Tensor::length:
+      return row.dtype == DType::i32;
     }
     return false;
   }
@@ -146,7 +150,8 @@ struct ProblemParser {
   std::optional<DType> dtype(const Tensor &tensor, std::string_view text) const {
     if (text == "none") {
       if (!tensor.fallback)
-        fail("'" + tensor.name + "' has no default: it cannot be none" + (tensor.role == Tensor::output ? "; unwanted outputs are left out of outputs=" : ""));
+        fail("'" + tensor.name + "' has no default: it cannot be none" +
+             (tensor.role == Tensor::output ? "; unwanted outputs are left out of outputs=" : ""));
       return std::nullopt;
     }
     std::vector<std::string> names;

@@ -15,22 +15,48 @@
 
 namespace normforge {
 
-using AxisSet = uint64_t; ///< bit i: axis i of the program
-using NodeId = int32_t;   ///< index in Program::nodes; operands precede their users
+using AxisSet = uint64_t;                                           ///< bit i: axis i of the program
+using NodeId = int32_t;                                             ///< index in Program::nodes; operands precede their users
 constexpr int kMostAxes = 16, kMostTensors = 32, kMostScalars = 16; ///< of a norm
 constexpr AxisSet axis_bit(int axis) { return AxisSet(1) << axis; }
 
 enum class Op : uint8_t {
-  constant, scalar, tensor, count, // leaves: a literal, a scalar parameter, an element of a tensor, the number of elements over axes
-  add, sub, mul, div, pow,         // pow: constant integer exponent in `value`
-  less, less_equal, equal,         // truth values; only select reads them
-  select,                          // select(condition, then, otherwise)
-  maximum, minimum,                // pointwise; NaN is passed on
-  neg, abs, sqrt, rsqrt, exp, exp2, log, log2, tanh, erf, sigmoid, floor, ceil, round,
+  constant,
+  scalar,
+  tensor,
+  count, // leaves: a literal, a scalar parameter, an element of a tensor, the number of elements over axes
+  add,
+  sub,
+  mul,
+  div,
+  pow, // pow: constant integer exponent in `value`
+  less,
+  less_equal,
+  equal,  // truth values; only select reads them
+  select, // select(condition, then, otherwise)
+  maximum,
+  minimum, // pointwise; NaN is passed on
+  neg,
+  abs,
+  sqrt,
+  rsqrt,
+  exp,
+  exp2,
+  log,
+  log2,
+  tanh,
+  erf,
+  sigmoid,
+  floor,
+  ceil,
+  round,
   cast,   // rounded to `dtype` and widened again
   stored, // rounded to the dtype of the output that it is; specialize() turns it into cast
-  sum, avg, max, min, // reductions over `over`
-  first,              // the operand at the first index of each axis in `over` (a pivot; made by rewrites, not written by people)
+  sum,
+  avg,
+  max,
+  min,   // reductions over `over`
+  first, // the operand at the first index of each axis in `over` (a pivot; made by rewrites, not written by people)
 };
 
 /// One row per Op: how it is spelled, how many operands it has, what kind it is.
@@ -74,17 +100,17 @@ struct Scalar {
 
 struct Node {
   Op op = Op::constant;
-  AxisSet axes = 0;                          ///< axes over which it varies
-  AxisSet over = 0;                          ///< reductions, first and count: the axes that are gone
+  AxisSet axes = 0; ///< axes over which it varies
+  AxisSet over = 0; ///< reductions, first and count: the axes that are gone
   std::array<NodeId, 3> operands{-1, -1, -1};
-  double value = 0;        ///< constant: its value; pow: the exponent
-  int symbol = -1;         ///< scalar, tensor: index in Program::scalars, Program::tensors; stored: the output tensor
+  double value = 0;         ///< constant: its value; pow: the exponent
+  int symbol = -1;          ///< scalar, tensor: index in Program::scalars, Program::tensors; stored: the output tensor
   DType dtype = DType::f32; ///< cast
   bool operator==(const Node &) const = default;
 };
 
 struct Output {
-  int tensor;  ///< an output, or an inout whose `next` value this is
+  int tensor; ///< an output, or an inout whose `next` value this is
   NodeId node;
   bool operator==(const Output &) const = default;
 };

@@ -1,5 +1,5 @@
-// The reference evaluator. Each node becomes an array over the axes that it varies over, from operands that broadcast; one generic walk over a
-// set of axes serves pointwise operations, reductions, and the copying of tensors in and out.
+// The reference evaluator. Each node becomes an array over the axes that it varies over, from operands that broadcast; one generic walk
+// over a set of axes serves pointwise operations, reductions, and the copying of tensors in and out.
 #include "dsl/reference.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ template <class T> struct Array {
 
 // --- arithmetic in double or quad
 
-#define NORMFORGE_QUAD_OVERLOAD(function)                                                                                                     \
+#define NORMFORGE_QUAD_OVERLOAD(function)                                                                                                  \
   double function##_of(double v) { return std::function(v); }                                                                              \
   Quad function##_of(Quad v) { return quad_##function(v); }
 NORMFORGE_QUAD_OVERLOAD(sqrt)
@@ -229,9 +229,12 @@ private:
 
   Array<T> node(const Node &node) const {
     switch (node.op) {
-    case Op::constant: return make(0, T(node.value));
-    case Op::scalar: return make(0, T(scalars[size_t(node.symbol)]));
-    case Op::tensor: return read(node.symbol);
+    case Op::constant:
+      return make(0, T(node.value));
+    case Op::scalar:
+      return make(0, T(scalars[size_t(node.symbol)]));
+    case Op::tensor:
+      return read(node.symbol);
     case Op::count: {
       Array<T> counts = make(node.axes, 0);
       walk(node.axes | node.over, [&](const Index &index) {
@@ -244,10 +247,12 @@ private:
       const Array<T> &operand = arrays[size_t(node.operands[0])];
       Array<T> picked = make(node.axes, std::numeric_limits<double>::quiet_NaN());
       if (!operand.values.empty())
-        walk(node.axes, [&](const Index &index) { picked.values[offset(index, picked.strides)] = operand.values[offset(index, operand.strides)]; });
+        walk(node.axes,
+             [&](const Index &index) { picked.values[offset(index, picked.strides)] = operand.values[offset(index, operand.strides)]; });
       return picked;
     }
-    default: return is_reduction(node.op) ? reduction(node) : pointwise(node);
+    default:
+      return is_reduction(node.op) ? reduction(node) : pointwise(node);
     }
   }
 
@@ -291,34 +296,63 @@ private:
 
   T apply(const Node &node, T a, T b, T c) const {
     switch (node.op) {
-    case Op::add: return a + b;
-    case Op::sub: return a - b;
-    case Op::mul: return a * b;
-    case Op::div: return a / b;
-    case Op::pow: return power(a, int(node.value));
-    case Op::less: return a < b;
-    case Op::less_equal: return a <= b;
-    case Op::equal: return a == b;
-    case Op::select: return a != 0 ? b : c;
-    case Op::maximum: return larger(a, b);
-    case Op::minimum: return smaller(a, b);
-    case Op::neg: return -a;
-    case Op::abs: return magnitude(a);
-    case Op::sqrt: return sqrt_of(a);
-    case Op::rsqrt: return 1 / sqrt_of(a);
-    case Op::exp: return exp_of(a);
-    case Op::exp2: return exp2_of(a);
-    case Op::log: return log_of(a);
-    case Op::log2: return log2_of(a);
-    case Op::tanh: return tanh_of(a);
-    case Op::erf: return erf_of(a);
-    case Op::sigmoid: return sigmoid(a);
-    case Op::floor: return floor_of(a);
-    case Op::ceil: return ceil_of(a);
-    case Op::round: return nearbyint_of(a);
-    case Op::cast: return round_to(node.dtype, double(a));
-    case Op::stored: return round_to(*dtypes[size_t(node.symbol)], double(a));
-    default: internal_check(!"a pointwise operation"); return 0;
+    case Op::add:
+      return a + b;
+    case Op::sub:
+      return a - b;
+    case Op::mul:
+      return a * b;
+    case Op::div:
+      return a / b;
+    case Op::pow:
+      return power(a, int(node.value));
+    case Op::less:
+      return a < b;
+    case Op::less_equal:
+      return a <= b;
+    case Op::equal:
+      return a == b;
+    case Op::select:
+      return a != 0 ? b : c;
+    case Op::maximum:
+      return larger(a, b);
+    case Op::minimum:
+      return smaller(a, b);
+    case Op::neg:
+      return -a;
+    case Op::abs:
+      return magnitude(a);
+    case Op::sqrt:
+      return sqrt_of(a);
+    case Op::rsqrt:
+      return 1 / sqrt_of(a);
+    case Op::exp:
+      return exp_of(a);
+    case Op::exp2:
+      return exp2_of(a);
+    case Op::log:
+      return log_of(a);
+    case Op::log2:
+      return log2_of(a);
+    case Op::tanh:
+      return tanh_of(a);
+    case Op::erf:
+      return erf_of(a);
+    case Op::sigmoid:
+      return sigmoid(a);
+    case Op::floor:
+      return floor_of(a);
+    case Op::ceil:
+      return ceil_of(a);
+    case Op::round:
+      return nearbyint_of(a);
+    case Op::cast:
+      return round_to(node.dtype, double(a));
+    case Op::stored:
+      return round_to(*dtypes[size_t(node.symbol)], double(a));
+    default:
+      internal_check(!"a pointwise operation");
+      return 0;
     }
   }
 

@@ -1,6 +1,7 @@
 // Signatures: which axes a norm is over, and its tensors and scalars.
 //
-// An axis is introduced where it first stands, and there it says what it is: a pack, ragged, or split. Later mentions are the bare name (with
+// An axis is introduced where it first stands, and there it says what it is: a pack, ragged, or split. Later mentions are the bare name
+// (with
 // `...` for a pack), so nothing can be said twice and differently. A split axis is one dimension outside and its parts inside:
 // Program knows the parts alone.
 #include <algorithm>
@@ -16,7 +17,8 @@ constexpr size_t kLongestName = 64;
 constexpr std::string_view kKindNames[] = {"an axis", "an axis", "a tensor", "a scalar", "a value"};
 
 bool problem_word(std::string_view name) {
-  return std::ranges::find(kProblemKeys, name) != std::end(kProblemKeys) || std::ranges::find(kProblemValues, name) != std::end(kProblemValues);
+  return std::ranges::find(kProblemKeys, name) != std::end(kProblemKeys) ||
+         std::ranges::find(kProblemValues, name) != std::end(kProblemValues);
 }
 
 struct SignatureChecker {
@@ -147,7 +149,8 @@ struct SignatureChecker {
     }
     if (entry.dtype.kind != Token::end) {
       tensor.dtype = dtype_named(entry.dtype.text);
-      if (!tensor.dtype || !(role == Tensor::output || info(*tensor.dtype).input) || !(role == Tensor::input || info(*tensor.dtype).output)) {
+      if (!tensor.dtype || !(role == Tensor::output || info(*tensor.dtype).input) ||
+          !(role == Tensor::input || info(*tensor.dtype).output)) {
         std::string names;
         for (const DTypeInfo &row : dtypes())
           if ((role == Tensor::output || row.input) && (role == Tensor::input || row.output))

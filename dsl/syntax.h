@@ -11,8 +11,8 @@
 
 namespace normforge {
 
-using ExprId = int32_t;            ///< index in FileSyntax::expressions
-constexpr ExprId kBadExpr = -1;    ///< its error is reported
+using ExprId = int32_t;              ///< index in FileSyntax::expressions
+constexpr ExprId kBadExpr = -1;      ///< its error is reported
 constexpr int kDeepestNesting = 200; ///< levels of an expression; more is an error, never a stack overflow
 
 struct Expr {

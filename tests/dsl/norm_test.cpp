@@ -25,7 +25,11 @@ std::string canonical_body(const std::string &statements, const std::string &sig
 std::string signature_of(const Program &program) {
   std::string out;
   for (const Tensor &tensor : program.tensors)
-    out += (tensor.role == Tensor::output ? "->" : tensor.role == Tensor::inout ? "~" : tensor.role == Tensor::length ? "<" : "") + tensor.name + " ";
+    out += (tensor.role == Tensor::output   ? "->"
+            : tensor.role == Tensor::inout  ? "~"
+            : tensor.role == Tensor::length ? "<"
+                                            : "") +
+           tensor.name + " ";
   for (const Scalar &scalar : program.scalars)
     out += ";" + scalar.name + "=" + number_text(scalar.fallback) + " ";
   return out;
@@ -86,7 +90,8 @@ TEST(Catalogue, CanonicalTextGivesTheNormBackNodeForNode) {
 
 TEST(Canonical, AssociationIsKeptAndParenthesesAreFewest) {
   EXPECT_EQ(canonical_body("y = ((x - 1)) - (2 - (x))"), "  y = x - 1 - (2 - x)\n");
-  EXPECT_EQ(canonical_body("y = x * (2 / 3) / (x * 4) + (-x)^2 - (-3)^2 - -x^-2"), "  y = x * (2 / 3) / (x * 4) + (-x)^2 - (-3)^2 - -x^-2\n");
+  EXPECT_EQ(canonical_body("y = x * (2 / 3) / (x * 4) + (-x)^2 - (-3)^2 - -x^-2"),
+            "  y = x * (2 / 3) / (x * 4) + (-x)^2 - (-3)^2 - -x^-2\n");
   EXPECT_EQ(canonical_body("y = (x^2)^3 * -(x + 1)"), "  y = (x^2)^3 * -(x + 1)\n");
   EXPECT_EQ(canonical_body("y = -(3) * x - inf + -inf"), "  y = -3 * x - inf + -inf\n");
 }
@@ -116,7 +121,8 @@ TEST(Canonical, CommentsAndLayoutDoNotChangeTheHash) {
 }
 
 TEST(Parse, AFileHoldsSeveralNormsInOrder) {
-  const auto norms = parse_norms("/// A.\nnorm a(x[c]) -> y[c] { y = x }\n\n/// B.\n///\n///  more\nnorm b(x[c]) -> y[c] { y = -x }\n", "f");
+  const auto norms =
+      parse_norms("/// A.\nnorm a(x[c]) -> y[c] { y = x }\n\n/// B.\n///\n///  more\nnorm b(x[c]) -> y[c] { y = -x }\n", "f");
   ASSERT_EQ(norms.size(), 2u);
   EXPECT_EQ(norms[0]->doc, "A.");
   EXPECT_EQ(norms[1]->doc, "B.\n\n more");

@@ -35,7 +35,8 @@ TEST(Problem, DefaultsFollowTheFirstInput) {
 TEST(Problem, CanonicalTextSaysWhatIsNotDefaultInOneOrder) {
   EXPECT_EQ(again("layer_norm y=f32 outputs=y   beta=none x=bf16 cols=768 gamma=f32 rows=1..8192"),
             "layer_norm rows=1..8192 cols=768 x=bf16 gamma=f32 beta=none y=f32 outputs=y");
-  EXPECT_EQ(again("layer_norm rows=0.. cols=10x10x32 x=f32 y=f32 outputs=y,rstd,mean order=rows,cols strides=x:dense"), "layer_norm cols=3200");
+  EXPECT_EQ(again("layer_norm rows=0.. cols=10x10x32 x=f32 y=f32 outputs=y,rstd,mean order=rows,cols strides=x:dense"),
+            "layer_norm cols=3200");
   EXPECT_EQ(again("group_norm channel=64 group=8 order=batch,space,channel strides=y:any,x:rows,gamma:any"),
             "group_norm group=8 sub=8 order=batch,space,group,sub strides=x:rows,gamma:any,y:any");
   EXPECT_EQ(again("group_norm channel=64 group=8 sub=8"), "group_norm group=8 sub=8");
@@ -57,9 +58,11 @@ TEST(Problem, EveryNormsTextRoundTrips) {
 }
 
 TEST(Problem, ErrorsNameTheWordAndTheRemedy) {
-  EXPECT_EQ(error_of("layer_nrm x=f32"), "p:1: unknown norm 'layer_nrm'; did you mean 'layer_norm'? (expected a built-in norm, or a path to a .norm file)");
+  EXPECT_EQ(error_of("layer_nrm x=f32"),
+            "p:1: unknown norm 'layer_nrm'; did you mean 'layer_norm'? (expected a built-in norm, or a path to a .norm file)");
   EXPECT_EQ(error_of("layer_norm col=768"), "p:1: 'layer_norm' has no axis or tensor 'col'; did you mean 'cols'?");
-  EXPECT_EQ(error_of("layer_norm eps=1"), "p:1: 'eps' is a scalar of 'layer_norm': its value is given with each call and is no part of a problem");
+  EXPECT_EQ(error_of("layer_norm eps=1"),
+            "p:1: 'eps' is a scalar of 'layer_norm': its value is given with each call and is no part of a problem");
   EXPECT_EQ(error_of("layer_norm cols"), "p:1: expected key=value, found 'cols'");
   EXPECT_EQ(error_of("layer_norm cols=1 cols=2"), "p:1: 'cols' is said twice");
   EXPECT_EQ(error_of("layer_norm x=i8"), "p:1: 'x' cannot be i8 (expected one of: f64, f32, bf16, f16)");
@@ -98,9 +101,10 @@ TEST(Problem, AFileReportsEveryBadLine) {
     parse_problems("softmax\nsoftmax cosl=1\nsofmax\n", "dir/list");
     FAIL();
   } catch (const UserError &error) {
-    EXPECT_EQ(std::string(error.what()), "dir/list:2: 'softmax' has no axis or tensor 'cosl'; did you mean 'cols'?\n"
-                                         "dir/list:3: unknown norm 'sofmax'; did you mean 'softmax'? (expected a built-in norm, or a path to a "
-                                         ".norm file)");
+    EXPECT_EQ(std::string(error.what()),
+              "dir/list:2: 'softmax' has no axis or tensor 'cosl'; did you mean 'cols'?\n"
+              "dir/list:3: unknown norm 'sofmax'; did you mean 'softmax'? (expected a built-in norm, or a path to a "
+              ".norm file)");
   }
 }
 

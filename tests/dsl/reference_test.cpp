@@ -46,8 +46,8 @@ Real largest_of(const Row &v) { return *std::ranges::max_element(v); }
 /// y[i] of a row, given the row and i.
 using RowFormula = std::function<Real(const Row &x, size_t i)>;
 
-std::map<std::string, ReferenceArray> run(const std::string &problem, std::vector<int64_t> extents, std::map<std::string, ReferenceArray> tensors,
-                                          std::map<std::string, double> scalars = {}) {
+std::map<std::string, ReferenceArray> run(const std::string &problem, std::vector<int64_t> extents,
+                                          std::map<std::string, ReferenceArray> tensors, std::map<std::string, double> scalars = {}) {
   return evaluate(parse_problem(problem), extents, {std::move(tensors), std::move(scalars)});
 }
 
@@ -67,8 +67,10 @@ struct RowCase {
 class RowNorms : public testing::Test {
 protected:
   static constexpr int64_t kRows = 5, kCols = 7;
-  std::map<std::string, ReferenceArray> data = {{"x", random({kRows, kCols}, 1, 0.5)},        {"gamma", random({kCols}, 2)},
-                                                {"beta", random({kCols}, 3)},                 {"residual", random({kRows, kCols}, 4)},
+  std::map<std::string, ReferenceArray> data = {{"x", random({kRows, kCols}, 1, 0.5)},
+                                                {"gamma", random({kCols}, 2)},
+                                                {"beta", random({kCols}, 3)},
+                                                {"residual", random({kRows, kCols}, 4)},
                                                 {"z", random({kRows, kCols}, 5)}};
   Real gamma(size_t i) const { return data.at("gamma").values[i]; }
   Real beta(size_t i) const { return data.at("beta").values[i]; }
@@ -214,7 +216,10 @@ TEST(GridNorms, AgreeWithTheirFormulas) {
       {"batch_norm_train", {3, 6, 4}, true, [](auto, auto c, auto, auto, auto c2, auto) { return c == c2; }, rstd},
       {"instance_norm", {3, 6, 4}, true, [](auto b, auto c, auto, auto b2, auto c2, auto) { return b == b2 && c == c2; }, rstd},
       {"group_norm", {3, 2, 3, 4}, true, [](auto b, auto c, auto, auto b2, auto c2, auto) { return b == b2 && c / 3 == c2 / 3; }, rstd},
-      {"mean_variance_norm", {3, 6, 4}, false, [](auto, auto c, auto, auto, auto c2, auto) { return c == c2; },
+      {"mean_variance_norm",
+       {3, 6, 4},
+       false,
+       [](auto, auto c, auto, auto, auto c2, auto) { return c == c2; },
        [](Real centred, Real variance) { return centred / (std::sqrt(variance) + 1e-9L); }},
   };
   for (const Case &each : cases) {
@@ -246,10 +251,12 @@ TEST(GridNorms, BatchNormInferUsesTheStatisticsGiven) {
   const Grid g;
   const ReferenceArray mean = random({6}, 10);
   const ReferenceArray var{{6}, {1, 2, 3, 4, 5, 6}};
-  const auto y = run("batch_norm_infer", {3, 6, 4}, {{"x", g.x}, {"mean", mean}, {"var", var}, {"gamma", g.gamma}, {"beta", g.beta}}).at("y");
+  const auto y =
+      run("batch_norm_infer", {3, 6, 4}, {{"x", g.x}, {"mean", mean}, {"var", var}, {"gamma", g.gamma}, {"beta", g.beta}}).at("y");
   for (size_t i = 0; i < y.values.size(); ++i) {
     const size_t c = i / 4 % 6;
-    expect_near(y.values[i], (g.x.values[i] - Real(mean.values[c])) / std::sqrt(var.values[c] + 1e-5L) * g.gamma.values[c] + g.beta.values[c], "y");
+    expect_near(y.values[i],
+                (g.x.values[i] - Real(mean.values[c])) / std::sqrt(var.values[c] + 1e-5L) * g.gamma.values[c] + g.beta.values[c], "y");
   }
 }
 
@@ -284,12 +291,18 @@ TEST(GridNorms, OneValuePerChannelHasNoUnbiasedVariance) {
 
 TEST(Moments, MergedPartsAreTheMomentsOfTheWhole) {
   const Grid g;
-  ReferenceArray first{{2, 6, 4}, {g.x.values.begin(), g.x.values.begin() + 48}}, last{{1, 6, 4}, {g.x.values.begin() + 48, g.x.values.end()}};
+  ReferenceArray first{{2, 6, 4}, {g.x.values.begin(), g.x.values.begin() + 48}},
+      last{{1, 6, 4}, {g.x.values.begin() + 48, g.x.values.end()}};
   const auto a = run("moments", {2, 6, 4}, {{"x", first}}), b = run("moments", {1, 6, 4}, {{"x", last}});
   const auto none = run("moments", {0, 6, 4}, {{"x", {{0, 6, 4}, {}}}}), whole = run("moments", {3, 6, 4}, {{"x", g.x}});
   const auto merge = [](const auto &a, const auto &b) {
-    return run("moments_merge", {6}, {{"count_a", a.at("count")}, {"mean_a", a.at("mean")}, {"m2_a", a.at("m2")},
-                                      {"count_b", b.at("count")}, {"mean_b", b.at("mean")}, {"m2_b", b.at("m2")}});
+    return run("moments_merge", {6},
+               {{"count_a", a.at("count")},
+                {"mean_a", a.at("mean")},
+                {"m2_a", a.at("m2")},
+                {"count_b", b.at("count")},
+                {"mean_b", b.at("mean")},
+                {"m2_b", b.at("m2")}});
   };
   for (int64_t c = 0; c < 6; ++c) {
     const Row all = g.gather([&](int64_t, int64_t c2, int64_t) { return c == c2; });
@@ -345,7 +358,8 @@ TEST(Edges, InfinitiesNaNsAndSingleElements) {
     EXPECT_TRUE(std::isnan(y[i]));
   EXPECT_EQ(run("log_softmax", {1, 2}, {{"x", {{1, 2}, {5, -inf}}}}).at("y").values, (std::vector<double>{0, -inf}));
   EXPECT_TRUE(std::isnan(run("layer_norm_std", {1, 1}, {{"x", {{1, 1}, {3}}}}).at("y").values[0]));
-  EXPECT_EQ(run("layer_norm", {1, 3}, {{"x", {{1, 3}, {4, 4, 4}}}, {"beta", {{3}, {1, 2, 3}}}}).at("y").values, (std::vector<double>{1, 2, 3}));
+  EXPECT_EQ(run("layer_norm", {1, 3}, {{"x", {{1, 3}, {4, 4, 4}}}, {"beta", {{3}, {1, 2, 3}}}}).at("y").values,
+            (std::vector<double>{1, 2, 3}));
   EXPECT_TRUE(run("layer_norm", {0, 3}, {{"x", {{0, 3}, {}}}}).at("y").values.empty());
 }
 
@@ -423,8 +437,10 @@ TEST(Operations, AgreeWithTheCLibrary) {
 }
 
 TEST(Operations, ExtremaPassNaNOn) {
-  const auto norm = parse_norms("norm n(x[r, c], z[r, c]) -> y[r, c], top[r], low[r] { y = max(x, z) + min(z, x)\ntop = max(x, c)\nlow = min(x, c) }", "n")[0];
-  const auto out = evaluate(default_problem(norm), {2, 3}, {{{"x", {{2, 3}, {1, NAN, 3, 4, 5, 6}}}, {"z", {{2, 3}, {1, 1, 1, 1, 1, NAN}}}}, {}});
+  const auto norm = parse_norms(
+      "norm n(x[r, c], z[r, c]) -> y[r, c], top[r], low[r] { y = max(x, z) + min(z, x)\ntop = max(x, c)\nlow = min(x, c) }", "n")[0];
+  const auto out =
+      evaluate(default_problem(norm), {2, 3}, {{{"x", {{2, 3}, {1, NAN, 3, 4, 5, 6}}}, {"z", {{2, 3}, {1, 1, 1, 1, 1, NAN}}}}, {}});
   EXPECT_TRUE(std::isnan(out.at("y").values[1]) && std::isnan(out.at("y").values[5]));
   EXPECT_EQ(out.at("y").values[2], 4);
   EXPECT_TRUE(std::isnan(out.at("top").values[0]) && std::isnan(out.at("low").values[0]));
