@@ -9,7 +9,7 @@
 
 #include "dsl/conditions.h"
 #include "dsl/error.h"
-#include "dsl/quad.h"
+#include "dsl/reference_math.h"
 
 namespace normforge {
 namespace {
@@ -20,56 +20,6 @@ template <class T> struct Array {
   std::vector<T> values;
   Index strides{};
 };
-
-// --- arithmetic in double or quad
-
-#define NORMFORGE_QUAD_OVERLOAD(function)                                                                                                  \
-  double function##_of(double v) { return std::function(v); }                                                                              \
-  Quad function##_of(Quad v) { return quad_##function(v); }
-NORMFORGE_QUAD_OVERLOAD(sqrt)
-NORMFORGE_QUAD_OVERLOAD(exp)
-NORMFORGE_QUAD_OVERLOAD(exp2)
-NORMFORGE_QUAD_OVERLOAD(log)
-NORMFORGE_QUAD_OVERLOAD(log2)
-NORMFORGE_QUAD_OVERLOAD(tanh)
-NORMFORGE_QUAD_OVERLOAD(erf)
-NORMFORGE_QUAD_OVERLOAD(floor)
-NORMFORGE_QUAD_OVERLOAD(ceil)
-NORMFORGE_QUAD_OVERLOAD(nearbyint)
-#undef NORMFORGE_QUAD_OVERLOAD
-
-template <class T> bool is_nan(T v) { return v != v; }
-template <class T> bool is_finite(T v) { return v - v == 0; }
-template <class T> T magnitude(T v) { return v < 0 || (v == 0 && 1 / v < 0) ? -v : v; }
-template <class T> T larger(T a, T b) { return is_nan(a) ? a : is_nan(b) ? b : a < b ? b : a; }
-template <class T> T smaller(T a, T b) { return is_nan(a) ? a : is_nan(b) ? b : b < a ? b : a; }
-
-template <class T> T power(T base, int exponent) {
-  T result = 1;
-  for (int i = std::abs(exponent); i; i /= 2, base *= base)
-    if (i % 2)
-      result *= base;
-  return exponent < 0 ? 1 / result : result;
-}
-
-template <class T> T sigmoid(T v) {
-  if (v < 0)
-    return exp_of(v) / (1 + exp_of(v));
-  return 1 / (1 + exp_of(-v));
-}
-
-/// Neumaier's sum (1974): what each addition rounds off is kept and added in the end.
-template <class T> struct Sum {
-  T sum = 0, lost = 0;
-  void add(T v) {
-    const T next = sum + v;
-    lost += magnitude(sum) >= magnitude(v) ? (sum - next) + v : (v - next) + sum;
-    sum = next;
-  }
-  T value() const { return is_finite(sum) ? sum + lost : sum; }
-};
-
-// --- evaluation
 
 template <class T> class Evaluator {
 public:

@@ -332,6 +332,15 @@ TEST(Ragged, RowsEndAtTheirLengths) {
   }
 }
 
+// A value that does not vary over the rows is reduced over a ragged axis: the result varies with the lengths.
+TEST(Ragged, AReductionTakesOnTheAxesOfItsLengths) {
+  const auto norm = parse_norms("norm n(x[b, q < l[b]], z[q]) -> y[b, q], s[b], n[b] { y = x\ns = sum(z, q)\nn = count(q) }", "n")[0];
+  const auto out =
+      evaluate(default_problem(norm), {3, 4}, {{{"x", random({3, 4}, 14)}, {"z", {{4}, {1, 10, 100, 1000}}}, {"l", {{3}, {2, 0, 9}}}}, {}});
+  EXPECT_EQ(out.at("s").values, (std::vector<double>{11, 0, 1111}));
+  EXPECT_EQ(out.at("n").values, (std::vector<double>{2, 0, 4}));
+}
+
 TEST(Ragged, BatchStatisticsLeavePaddingOut) {
   const ReferenceArray x = random({3, 4, 2}, 12), length{{3}, {4, 9, 1}};
   const auto out = run("batch_norm_ragged", {3, 4, 2}, {{"x", x}, {"length", length}});
@@ -380,6 +389,17 @@ TEST(Precision, LargeMeansAndLongRows) {
     for (size_t i = 0; i < y.size(); ++i)
       worst = std::max(worst, std::fabs(y[i] - (values[i] - mean) * rstd) / std::max<Real>(1, std::fabs(y[i])));
     EXPECT_LT(worst, dtype == DType::f32 ? 1e-9L : 2e-12L) << name(dtype);
+  }
+}
+
+TEST(Precision, SumsAreCompensated) {
+  const auto norm = parse_norms("norm n(x[c]) -> s[] { s = sum(x, c) }", "n")[0];
+  for (DType dtype : {DType::f32, DType::f64}) {
+    Problem problem = default_problem(norm);
+    problem.dtypes[0] = dtype;
+    const double huge = dtype == DType::f32 ? 0x1p100 : 0x1p300;
+    EXPECT_EQ(evaluate(problem, {4}, {{{"x", {{4}, {1, huge, 1, -huge}}}}, {}}).at("s").values, std::vector<double>{2});
+    EXPECT_EQ(evaluate(problem, {3}, {{{"x", {{3}, {1, HUGE_VAL, 1}}}}, {}}).at("s").values, std::vector<double>{HUGE_VAL});
   }
 }
 
