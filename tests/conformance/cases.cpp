@@ -86,8 +86,8 @@ std::vector<const Target *> runnable_targets() {
 bool Tolerance::accepts(double got, double want) const {
   if (std::isnan(want) || std::isnan(got))
     return std::isnan(want) && std::isnan(got);
-  if (std::isinf(want) || std::isinf(got))
-    return got == want;
+  if (std::isinf(want) || std::isinf(got)) // past the largest finite value of its dtype, `want` rounds to infinity
+    return std::isinf(got) && std::signbit(got) == std::signbit(want) && std::fabs(want) > 65504;
   return std::fabs(got - want) <= scaled * std::max(1.0, std::fabs(want)) + relative * std::fabs(want) + absolute;
 }
 

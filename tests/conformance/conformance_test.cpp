@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "codegen/loader.h"
+#include "dsl/error.h"
 #include "tests/conformance/cases.h"
 #include "tests/support/kernel_call.h"
 
@@ -35,7 +36,7 @@ void expect_near(const Problem &problem, const KernelCall &call, const std::map<
     const size_t t = size_t(problem.norm->program.tensor_named(name));
     const Tolerance allowed = tolerance(problem, *problem.dtypes[t]);
     for (size_t i = 0; i < want.values.size(); ++i)
-      ASSERT_TRUE(allowed.accepts(call.value(name, i), round_to(*problem.dtypes[t], want.values[i])))
+      ASSERT_TRUE(allowed.accepts(call.value(name, i), want.values[i]))
           << name << "[" << i << "]: " << call.value(name, i) << ", reference " << want.values[i];
   }
 }
@@ -45,7 +46,13 @@ TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
   const std::vector<int64_t> extents = shape->of(*norm);
   const Problem open = problem_of(norm, *mix), exact = fixed(open, extents);
   const ReferenceInputs inputs = make_inputs(exact, extents, {.seed = 7, .mean = 0.5});
-  const auto reference = evaluate(exact, extents, inputs);
+  std::map<std::string, ReferenceArray> reference;
+  try {
+    reference = evaluate(exact, extents, inputs);
+  } catch (const UserError &) { // a `require` that does not hold: the runtime refuses the call before a kernel sees it
+    ASSERT_FALSE(norm->program.requirements.empty());
+    return;
+  }
 
   std::map<bool, std::string> bits_by_fma; // one numerics half, one result
   const auto check = [&](const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const Target &target) {
