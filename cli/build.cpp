@@ -52,7 +52,8 @@ void build(const BuildFlags &flags) {
   const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
   LibraryOptions options{flags.name, parse_targets(flags.targets), flags.cache.empty() ? default_cache_directory() : flags.cache,
                          flags.jobs, show_progress};
-  make_writable_directory(flags.directory);
+  check_library_name(flags.name);
+  make_writable_directory(flags.directory); // before time is spent on kernels
   Library library;
   try {
     library = make_library(problems, options);
@@ -91,7 +92,7 @@ void add_build(CLI::App &program) {
   verb->add_option("-o,--output", flags->directory, "Directory of the package: DIR/lib, DIR/include, DIR/share")->required();
   verb->add_option("--name", flags->name, "Name of the library, a C identifier: what its symbols begin with")->required();
   verb->add_option("--target", flags->targets, "CPU levels to compile for, separated by commas")->capture_default_str();
-  verb->add_option("--jobs", flags->jobs, "Threads; 0: one per core")->check(CLI::NonNegativeNumber)->capture_default_str();
+  verb->add_option("--jobs", flags->jobs, "Threads; 0: one per core")->check(CLI::Range(0, 1024))->capture_default_str();
   verb->add_option("--cache", flags->cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)");
   verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read");
   verb->callback([flags] { build(*flags); });

@@ -16,12 +16,6 @@ namespace {
 
 constexpr std::string_view kEntry = "kernel"; // what compile_kernels() calls entry points
 
-void check_name(const std::string &name) {
-  const auto part = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
-  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) || !std::ranges::all_of(name, part))
-    throw UserError("library name '" + name + "': expected a C identifier, such as 'norms'");
-}
-
 /// The runtime's objects with their symbols under the library's prefix: `nf_call` becomes `NAME_call`.
 void add_runtime(const std::string &library, std::vector<Member> &members) {
   std::map<std::string, SymbolName> names;
@@ -86,9 +80,15 @@ endif()
 
 } // namespace
 
+void check_library_name(const std::string &name) {
+  const auto part = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) || !std::ranges::all_of(name, part))
+    throw UserError("library name '" + name + "': expected a C identifier, such as 'norms'");
+}
+
 Library make_library(const std::vector<Problem> &problems, const LibraryOptions &options) {
   const std::string &name = options.name;
-  check_name(name);
+  check_library_name(name);
   if (options.targets.empty())
     throw UserError("give at least one target, such as x86-64-v3");
   Selection selection = select_kernels(problems, options.targets);

@@ -26,7 +26,10 @@ struct Library {
   CompileProgress kernels; ///< as it ended
 };
 
-/// Throws UserError for a name that is no C identifier, no target, and what select_kernels() and the backends refuse.
+/// Throws UserError for a name that is no C identifier.
+void check_library_name(const std::string &name);
+
+/// Throws UserError for such a name, no target, and what select_kernels() and the backends refuse.
 Library make_library(const std::vector<Problem> &problems, const LibraryOptions &options);
 
 } // namespace normforge

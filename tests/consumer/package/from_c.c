@@ -1,4 +1,5 @@
-/* Calls two libraries from one C program: results against formulas in double, the same bits on every level, and every status that an application can meet. */
+/* Calls two libraries from one C program: results against formulas in double, the same bits on every level, and every status that an
+ * application can meet. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,33 @@ static void check_statuses(void) {
   expect(other_norms_batch_norm_train_f32(&train, NULL) == OTHER_NORMS_REQUIREMENT, "one value a channel is refused");
 }
 
+static void check_workspace(void) {
+  const float values[4] = {1, 2, 3, 5};
+  float out[4] = {7, 7, 7, 7};
+  other_norms_centre_f32_args args = other_norms_centre_f32_defaults();
+  args.rows = 2, args.cols = 2, args.x = values, args.y = out;
+  int64_t bytes = 0;
+  expect(other_norms_centre_f32_workspace_bytes(&args, &bytes) == OTHER_NORMS_OK && bytes > 0,
+         "means of rows and columns want a workspace");
+  expect(other_norms_centre_f32(&args, NULL) == OTHER_NORMS_WORKSPACE_NEEDED && out[0] == 7, "without one the call is refused");
+  other_norms_options options = {0, NULL, NULL, malloc((size_t)bytes), bytes};
+  expect(other_norms_centre_f32(&args, &options) == OTHER_NORMS_OK, "with one it runs");
+  expect(out[0] == -2.5f && out[1] == -3 && out[2] == -3 && out[3] == -2.5f, "centre"); /* 1 - 1.5 - 2, 2 - 1.5 - 3.5, … */
+  free(options.workspace);
+}
+
+static void check_levels_of_other(void) {
+  other_norms_layer_norm_f32_args args = other_norms_layer_norm_f32_defaults();
+  args.rows = 1, args.cols = COLS, args.x = x, args.y = y;
+  const other_norms_status at_best = other_norms_layer_norm_f32(&args, NULL);
+  expect(at_best == (other_norms_level() >= 3 ? OTHER_NORMS_OK : OTHER_NORMS_NO_KERNEL), "the library holds kernels of x86-64-v3 alone");
+  const int32_t level = norms_level();
+  expect(other_norms_force_level(2) == OTHER_NORMS_OK && other_norms_layer_norm_f32(&args, NULL) == OTHER_NORMS_NO_KERNEL,
+         "none for x86-64-v2");
+  expect(norms_level() == level, "each library has a level of its own");
+  other_norms_force_level(0);
+}
+
 static void check_description(void) {
   const norms_library *library = norms_describe();
   expect(strcmp(library->name, "norms") == 0 && library->functions == 2, "the library describes itself");
@@ -126,6 +154,8 @@ int main(void) {
   check_values();
   check_levels();
   check_statuses();
+  check_workspace();
+  check_levels_of_other();
   check_description();
   return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

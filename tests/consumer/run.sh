@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Builds libraries with the program, moves them away, and embeds them in outside projects: found as CMake packages, and made as a step of a build.
+#
+#   run.sh BUILD_DIRECTORY SCRATCH_DIRECTORY     (of normforge; emptied first)
+set -euo pipefail
+build=$1 scratch=$2
+here=$(cd "$(dirname "$0")" && pwd)
+normforge=$build/bin/normforge
+rm -rf "$scratch"
+mkdir -p "$scratch"
+
+fail() {
+  echo "consumer: $*" >&2
+  exit 1
+}
+
+configure() { # SOURCE BINARY OPTION…
+  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Release "${@:3}" >"$2.log" 2>&1 || { cat "$2.log" && fail "configuring $1"; }
+}
+
+compile() { cmake --build "$1" >"$1.log" 2>&1 || { cat "$1.log" && fail "building $1"; }; }
+
+echo "two libraries in outside programs"
+make() { "$normforge" build "$here/package/$1.txt" -o "$scratch/made/$1" --name "$1" --target "$2" --cache "$scratch/cache" >"$scratch/$1.out"; }
+make norms x86-64-v2,x86-64-v3,x86-64-v4
+make other_norms x86-64-v3
+mv "$scratch/made" "$scratch/moved"
+configure "$here/package" "$scratch/package" "-DCMAKE_PREFIX_PATH=$scratch/moved/norms;$scratch/moved/other_norms"
+compile "$scratch/package"
+for program in from_c from_cpp with_plugin; do
+  "$scratch/package/$program" || fail "$program failed"
+done
+if NORMS_LEVEL=9 "$scratch/package/with_plugin"; then
+  fail "a level that there is not was accepted from the environment"
+fi
+readelf -lW "$scratch/package/libplugin.so" | grep -q 'GNU_STACK.* RW ' || fail "the shared object asks for an executable stack"
+if readelf -dW "$scratch/package/libplugin.so" | grep -q TEXTREL; then
+  fail "the shared object has text relocations"
+fi
+if nm "$scratch/package/libplugin.so" | grep -q norms_softmax; then
+  fail "a program links kernels of functions that it does not call"
+fi
+
+echo "an outside project that builds its kernels"
+cmake --install "$build" --prefix "$scratch/installed" >"$scratch/install.log"
+mv "$scratch/installed" "$scratch/prefix"
+cp -r "$here/build_step" "$scratch/source"
+export XDG_CACHE_HOME=$scratch/home
+configure "$scratch/source" "$scratch/step" "-DCMAKE_PREFIX_PATH=$scratch/prefix"
+compile "$scratch/step"
+"$scratch/step/app" || fail "app failed"
+compile "$scratch/step"
+grep -q 'no work to do' "$scratch/step.log" || fail "a second build did something: $(cat "$scratch/step.log")"
+echo '# changed' >>"$scratch/source/scale_norm.norm"
+compile "$scratch/step"
+grep -q 'Building kernels of app_norms' "$scratch/step.log" || fail "a changed norm was not built again"
