@@ -47,12 +47,9 @@ llvm::json::Object describe(const Norm &norm) {
     tensors.push_back(describe(program, tensor));
   for (const Scalar &scalar : program.scalars)
     scalars.push_back(llvm::json::Object{{"name", scalar.name}, {"default", scalar.fallback}});
-  return llvm::json::Object{{"name", program.name},
-                            {"doc", norm.doc},
-                            {"signature", signature(norm)},
-                            {"axes", std::move(axes)},
-                            {"tensors", std::move(tensors)},
-                            {"scalars", std::move(scalars)}};
+  return llvm::json::Object{{"name", program.name},          {"doc", norm.doc},
+                            {"signature", signature(norm)},  {"axes", std::move(axes)},
+                            {"tensors", std::move(tensors)}, {"scalars", std::move(scalars)}};
 }
 
 } // namespace normforge::cli

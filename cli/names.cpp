@@ -15,8 +15,8 @@ std::string join(const std::vector<std::string> &words, std::string_view between
 
 UserError unknown_name(std::string_view noun, std::string_view name, const std::vector<std::string> &known) {
   const std::string near = nearest_name(name, known);
-  return UserError("unknown " + std::string(noun) + " '" + std::string(name) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                   " (there are: " + join(known, ", ") + ")");
+  return UserError("unknown " + std::string(noun) + " '" + std::string(name) + "'" +
+                   (near.empty() ? "" : "; did you mean '" + near + "'?") + " (there are: " + join(known, ", ") + ")");
 }
 
 void check_name(std::string_view noun, std::string_view name, const std::vector<std::string> &known) {

@@ -21,9 +21,9 @@ struct NpyType {
 };
 
 constexpr NpyType kNpyTypes[] = {
-    {"<f8", 8, DType::f64, false},  {"<f4", 4, DType::f32, false}, {"<f2", 2, DType::f16, false},   {"|i1", 1, DType::i8, false},
-    {"<i4", 4, DType::i32, false},  {"<u2", 2, DType::bf16, true}, {"<i2", 2, DType::bf16, true},   {"|V2", 2, DType::bf16, true},
-    {"<V2", 2, DType::bf16, true},  {"|u1", 1, DType::f8e4m3, true}, {"<i1", 1, DType::i8, false},
+    {"<f8", 8, DType::f64, false}, {"<f4", 4, DType::f32, false},   {"<f2", 2, DType::f16, false}, {"|i1", 1, DType::i8, false},
+    {"<i4", 4, DType::i32, false}, {"<u2", 2, DType::bf16, true},   {"<i2", 2, DType::bf16, true}, {"|V2", 2, DType::bf16, true},
+    {"<V2", 2, DType::bf16, true}, {"|u1", 1, DType::f8e4m3, true}, {"<i1", 1, DType::i8, false},
 };
 
 constexpr std::string_view kMagic = "\x93NUMPY";
@@ -193,7 +193,8 @@ NpyArray read_npy(const std::string &path) {
     throw truncated(std::to_string(got) + " bytes of data; expected " + std::to_string(size) + " for " + shape_text(header.shape) + " of " +
                     header.descr);
   if (got > size_t(size))
-    throw UserError(path + ": " + std::to_string(got - size_t(size)) + " bytes follow the data of " + shape_text(header.shape) + " of " + header.descr);
+    throw UserError(path + ": " + std::to_string(got - size_t(size)) + " bytes follow the data of " + shape_text(header.shape) + " of " +
+                    header.descr);
 
   NpyArray array{header.descr, header.shape, Bytes(size_t(size))};
   std::memcpy(array.bytes.data(), file.data() + position, size_t(size));
@@ -205,7 +206,8 @@ DType dtype_of(const NpyArray &array, std::optional<DType> declared, const std::
   if (declared ? *declared == type.dtype : !type.declared)
     return type.dtype;
   if (declared)
-    throw UserError(what + " holds " + array.descr + "; " + std::string(name(*declared)) + " was declared for it; convert it with numpy's astype");
+    throw UserError(what + " holds " + array.descr + "; " + std::string(name(*declared)) +
+                    " was declared for it; convert it with numpy's astype");
   throw UserError(what + " holds " + array.descr + ", which is no dtype of a kernel; if its elements are " + std::string(name(type.dtype)) +
                   ", say so with --dtype");
 }

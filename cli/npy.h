@@ -1,6 +1,6 @@
-// NumPy's .npy files (numpy.lib.format, versions 1.0, 2.0 and 3.0): a magic string, the length of a header, the header (a Python dictionary literal
-// with dtype, order and shape), then the elements. What a kernel can be given is read: C order, little endian, the dtypes of kNpyTypes. All else is refused
-// with a line that says what to do in numpy.
+// NumPy's .npy files (numpy.lib.format, versions 1.0, 2.0 and 3.0): a magic string, the length of a header, the header (a Python dictionary
+// literal with dtype, order and shape), then the elements. What a kernel can be given is read: C order, little endian, the dtypes of
+// kNpyTypes. All else is refused with a line that says what to do in numpy.
 #pragma once
 
 #include <cstddef>
@@ -34,11 +34,12 @@ struct NpyArray {
   Bytes bytes; ///< the elements, in C order
 };
 
-/// Reads a file whole. Throws UserError, opening with `path`: not an npy file, truncated, bytes after the data, a dtype or order that is not read.
+/// Reads a file whole. Throws UserError, opening with `path`: not an npy file, truncated, bytes after the data, a dtype or order that is
+/// not read.
 NpyArray read_npy(const std::string &path);
 
-/// The dtype of an array's elements. NumPy has no bf16: an array of 2-byte integers or voids is one when `declared` says so. Throws UserError, opening
-/// with `what`, when `declared` and the array disagree or the elements could be of several dtypes.
+/// The dtype of an array's elements. NumPy has no bf16: an array of 2-byte integers or voids is one when `declared` says so. Throws
+/// UserError, opening with `what`, when `declared` and the array disagree or the elements could be of several dtypes.
 DType dtype_of(const NpyArray &array, std::optional<DType> declared, const std::string &what);
 
 /// The file for `elements`, dense in C order: magic, header and data. bf16 is stored as <u2, f8e4m3 as |u1.

@@ -5,10 +5,12 @@
 
 namespace normforge::cli {
 
-/// Each adds its verb to `program`: flags, help with examples, and the action as the verb's callback. An action throws UserError for what the
-/// person can mend; main.cpp turns that into a message and an exit code.
+/// Each adds its verb to `program`: flags, help with examples, and the action as the verb's callback. An action throws UserError for what
+/// the person can mend; main.cpp turns that into a message and an exit code.
 void add_list(CLI::App &program);
 void add_check(CLI::App &program);
+void add_show(CLI::App &program);
+void add_run(CLI::App &program);
 void add_build(CLI::App &program);
 
 } // namespace normforge::cli

@@ -17,8 +17,8 @@ public:
   ~CompiledCall();
   CompiledCall(CompiledCall &&) noexcept;
 
-  /// What the next calls work on: extents by axis, dense tensors in memory order by tensor (null: absent or unwanted; otherwise alive as long as
-  /// calls are made), scalars by scalar.
+  /// What the next calls work on: extents by axis, dense tensors in memory order by tensor (null: absent or unwanted; otherwise alive as
+  /// long as calls are made), scalars by scalar.
   void bind(const std::vector<int64_t> &extents, const std::vector<void *> &tensors, const std::vector<double> &scalars);
 
   /// Runs on at most `threads` threads; 0: one per CPU. Throws UserError with the reason when the runtime refuses the call.

@@ -21,7 +21,8 @@ std::vector<double> scalar_values(const Program &program, const std::map<std::st
     const auto found = given.find(scalar.name);
     values.push_back(found == given.end() ? scalar.fallback : found->second);
     if (!scalar.allows(values.back()))
-      throw UserError(program.name + ": " + scalar.name + " = " + number_text(values.back()) + " is outside its domain " + domain_text(scalar));
+      throw UserError(program.name + ": " + scalar.name + " = " + number_text(values.back()) + " is outside its domain " +
+                      domain_text(scalar));
   }
   for (const auto &[name, value] : given)
     if (program.scalar_named(name) < 0) {

@@ -9,7 +9,8 @@
 
 namespace normforge {
 
-/// The value of every scalar: the one given by name, else its default. Throws UserError on a name that is no scalar and on a value outside its domain.
+/// The value of every scalar: the one given by name, else its default. Throws UserError on a name that is no scalar and on a value outside
+/// its domain.
 std::vector<double> scalar_values(const Program &program, const std::map<std::string, double> &given);
 
 /// Throws UserError, naming the condition and what was found, when a requirement does not hold. `extents` by axis, `scalars` by scalar.

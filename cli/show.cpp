@@ -1,0 +1,126 @@
+// normforge show: a norm or a problem at each stage on its way to machine code.
+#include "cli/choice.h"
+#include "cli/names.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "codegen/package/files.h"
+#include "dsl/error.h"
+
+namespace normforge::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> words; ///< of a problem's text
+  std::string stage = "norm", after, target, schedule, output;
+  bool passes = false;
+};
+
+/// What the options name, made as far as the stage wants it.
+class Request {
+public:
+  explicit Request(const Options &options) : options_(options) {
+    find_norm(options.words.front()); // first, so that diagnostics of its file stand alone
+    problem_ = parse_problem(join(options.words, " "));
+  }
+
+  std::string norm() const {
+    if (options_.after.empty())
+      return problem_.norm->text;
+    check_name("pass", options_.after, specialize_passes());
+    std::string text;
+    specialize(problem_, [&](std::string_view pass, std::string_view dialect) {
+      if (pass == options_.after)
+        text = dialect;
+    });
+    return text;
+  }
+
+  std::string sweeps() const { return to_text(make_sweep_plan(problem_)); }
+
+  std::string schedule() const {
+    return to_text(chosen_schedule(make_sweep_plan(problem_), target(), options_.schedule), backend_for(target()).knobs());
+  }
+
+  StageText compiled() const {
+    const SweepPlan plan = make_sweep_plan(problem_);
+    StageText text;
+    const Schedule schedule = chosen_schedule(plan, target(), options_.schedule);
+    backend_for(target()).compile(plan, schedule, target(), problem_.norm->program.name, &text);
+    return text;
+  }
+
+private:
+  const Target &target() const { return chosen_target(options_.target); }
+
+  const Options &options_;
+  Problem problem_;
+};
+
+struct Stage {
+  std::string_view name;
+  std::string (*text)(const Request &);
+};
+
+constexpr Stage kStages[] = {
+    {"norm", [](const Request &request) { return request.norm(); }},
+    {"sweeps", [](const Request &request) { return request.sweeps(); }},
+    {"schedule", [](const Request &request) { return request.schedule(); }},
+    {"mlir", [](const Request &request) { return request.compiled().mlir; }},
+    {"llvm", [](const Request &request) { return request.compiled().llvm; }},
+    {"asm", [](const Request &request) { return request.compiled().assembly; }},
+    {"ptx", [](const Request &) -> std::string { throw UserError("no backend here makes PTX; --stage=asm shows x86 assembly"); }},
+};
+
+const Stage &stage_named(const std::string &name) {
+  std::vector<std::string> names;
+  for (const Stage &stage : kStages) {
+    if (stage.name == name)
+      return stage;
+    names.emplace_back(stage.name);
+  }
+  throw unknown_name("stage", name, names);
+}
+
+std::string shown(const Options &options) {
+  if (options.passes)
+    return join(specialize_passes(), "\n");
+  if (options.words.empty())
+    throw UserError("show what? give a norm, or a problem such as: layer_norm rows=512 cols=768; see 'normforge show --help'");
+  if (!options.after.empty() && options.stage != "norm")
+    throw UserError("--after shows a pass over the norm; it does not go with --stage=" + options.stage);
+  return stage_named(options.stage).text(Request(options));
+}
+
+void show(const Options &options) {
+  std::string text = shown(options);
+  if (!text.ends_with('\n'))
+    text += '\n';
+  if (options.output.empty())
+    print(text);
+  else
+    write_files({{options.output, std::move(text)}});
+}
+
+} // namespace
+
+void add_show(CLI::App &program) {
+  CLI::App *verb = program.add_subcommand("show", "Show a norm or a problem at a stage: norm, sweeps, schedule, mlir, llvm, asm");
+  verb->footer("Examples:\n"
+               "  normforge show layer_norm                                      its text\n"
+               "  normforge show my_norm.norm --stage=sweeps                     its passes over the data\n"
+               "  normforge show layer_norm rows=512 cols=768 --stage=schedule   the choices made for these extents\n"
+               "  normforge show softmax cols=1000 x=bf16 --stage=asm --target x86-64-v3 -o softmax.s\n"
+               "  normforge show --passes                                        the rewrites of a norm, in order\n"
+               "  normforge show layer_norm gamma=none --after fold-absent       the dialect after one of them");
+  auto options = std::make_shared<Options>();
+  verb->add_option("NORM", options->words, "A norm's name or file, then words of a problem: axis=extent, tensor=dtype, outputs=…");
+  verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm, asm or ptx");
+  verb->add_option("--after", options->after, "With --stage=norm: the dialect after this pass");
+  verb->add_flag("--passes", options->passes, "List the passes that --after knows");
+  verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs");
+  verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule, such as 'rows=2 store=stream'");
+  verb->add_option("-o,--output", options->output, "Write to a file instead");
+  verb->callback([options] { show(*options); });
+}
+
+} // namespace normforge::cli
