@@ -88,6 +88,29 @@ TEST(Specialize, ComputesInF64WhereAnInputIs) {
   EXPECT_EQ(specialize(problem).compute, DType::f64);
 }
 
+TEST(Specialize, OnlyAnAbsentZeroIsNotAdded) {
+  Problem problem = plain_problem(norm_of(R"(norm.func @f {
+    norm.axis a of [0]
+    norm.tensor input @x <a>
+    norm.tensor input @shift <a> default 0.5
+    norm.tensor input @bias <a> default 0.0
+    norm.tensor output @y <a>
+    norm.tensor output @z <a>
+  } body {
+    %x = norm.read @x : <a>
+    %shift = norm.read @shift : <a>
+    %bias = norm.read @bias : <a>
+    %y = norm.add %shift, %x : <a>, <a>
+    %z = norm.add %bias, %x : <a>, <a>
+    norm.write %y to @y : <a>
+    norm.write %z to @z : <a>
+  })"));
+  EXPECT_EQ(output(specialize(problem).program, "z"), "add(bias, x)");
+  problem.dtypes[1] = problem.dtypes[2] = std::nullopt;
+  EXPECT_EQ(output(specialize(problem).program, "y"), "add(x, 0.500000)");
+  EXPECT_EQ(output(specialize(problem).program, "z"), "x");
+}
+
 constexpr std::string_view kStored = R"(
 norm.func @stored {
   norm.axis rows of [0]
@@ -169,6 +192,18 @@ TEST(Specialize, TheMeanOfMeansIsOneMean) {
             "sub(" + shifted + ", div(sum[a,b](" + shifted + "), count[a,b]))");
 }
 
+TEST(Specialize, WhatOnlyLooksLikeAStatisticIsLeftAlone) {
+  const std::string total = "div(sum[a](div(sum[b](x), count[b])), count[a])";
+  EXPECT_EQ(specialized("%m = norm.avg %x over <b> : <a, b> -> <a> %n = norm.avg %m over <a> : <a> -> <>"
+                        "%o = norm.sub %x, %n : <a, b>, <> %y = norm.mul %o, %m : <a, b>, <a>"),
+            "mul(sub(x, " + total + "), div(sum[b](x), count[b]))")
+      << "the inner mean is needed anyway";
+  EXPECT_EQ(specialized("%z = norm.abs %x : <a, b> %m = norm.avg %z over <b> : <a, b> -> <a> %q = norm.pow %x, 2 : <a, b>"
+                        "%e = norm.avg %q over <b> : <a, b> -> <a> %p = norm.mul %m, %m : <a>, <a> %v = norm.sub %e, %p : <a>, <a>"
+                        "%y = norm.mul %x, %v : <a, b>, <a>"),
+            "mul(x, sub(div(sum[b](mul(x, x)), count[b]), mul(div(sum[b](abs(x)), count[b]), div(sum[b](abs(x)), count[b]))))");
+}
+
 TEST(Specialize, AveragesOfAveragesAreCentredOneByOne) {
   const std::string inner = "sub(sub(x, first[b](x)), div(sum[b](sub(x, first[b](x))), count[b]))";
   const std::string y = specialized("%m = norm.avg %x over <b> : <a, b> -> <a> %c = norm.sub %x, %m : <a, b>, <a>"
@@ -203,6 +238,23 @@ TEST(Specialize, PivotsAndCountsAvoidPadding) {
   EXPECT_EQ(output(program, "y"), "sub(" + shifted + ", div(sum[batch,seq](" + shifted + "), " + count + "))");
   EXPECT_EQ(output(program, "z"),
             "sub(sub(x, first[seq,channel](x)), div(sum[seq,channel](sub(x, first[seq,channel](x))), count[seq,channel]))");
+}
+
+TEST(Specialize, RowsOfDifferentLengthHaveNoCommonMean) {
+  const Program program = specialize(plain_problem(norm_of(R"(norm.func @f {
+    norm.axis a of [0]
+    norm.axis b below @length of [1]
+    norm.tensor input @x <a, b>
+    norm.tensor length @length <a>
+    norm.tensor output @y <>
+  } body {
+    %x = norm.read @x : <a, b>
+    %m = norm.avg %x over <b> : <a, b> -> <a>
+    %y = norm.avg %m over <a> : <a> -> <>
+    norm.write %y to @y : <>
+  })")))
+                              .program;
+  EXPECT_EQ(output(program, "y"), "div(sum[a](div(sum[b](x), count[b])), count[a])");
 }
 
 constexpr std::string_view kPowers = R"(
@@ -282,6 +334,22 @@ TEST(CollapseAxes, AxesOfExtentOneGo) {
   EXPECT_EQ(flat.layouts[2], Layout::dense);
   problem.extents = {{1, 1}, {1, 1}, {1, 1}};
   EXPECT_EQ(specialize(problem).axes.size(), 1u) << "the reduced axis stays";
+}
+
+TEST(CollapseAxes, RaggedAxesStandAlone) {
+  const Specialized ragged = specialize(plain_problem(norm_of(R"(norm.func @f {
+    norm.axis a of [0]
+    norm.axis b below @length of [1]
+    norm.axis c of [2]
+    norm.tensor input @x <a, b, c>
+    norm.tensor length @length <>
+    norm.tensor output @y <a, b, c>
+  } body {
+    %x = norm.read @x : <a, b, c>
+    norm.write %x to @y : <a, b, c>
+  })")));
+  EXPECT_EQ(ragged.axes.size(), 3u);
+  EXPECT_EQ(ragged.program.axes[1].length, 1);
 }
 
 TEST(CollapseAxes, ExtentsSaturate) {

@@ -121,6 +121,8 @@ TEST(Fold, ConstantsFoldOnlyWhereEveryComputeDtypeAgrees) {
   EXPECT_NE(folded("%a = norm.constant 2.0 %v = norm.neg %a : <>").find("norm.constant -2.0"), std::string::npos);
   EXPECT_NE(folded("%a = norm.constant 1.0 %b = norm.constant 3.0 %v = norm.div %a, %b : <>, <>").find("norm.div"), std::string::npos);
   EXPECT_NE(folded("%a = norm.constant 0.1 %b = norm.constant 0.1 %v = norm.add %a, %b : <>, <>").find("norm.add"), std::string::npos);
+  EXPECT_NE(folded("%a = norm.constant 0.1 %b = norm.constant 10.0 %v = norm.mul %a, %b : <>, <>").find("norm.mul"), std::string::npos)
+      << "1 in f64, but 0.1 is another number in f32";
 }
 
 } // namespace
