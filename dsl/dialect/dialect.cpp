@@ -111,14 +111,22 @@ AxesAttr over_result_axes(FuncOp func, Operation *op) {
   return llvm::isa<FirstOp>(op) ? axes_less(axes, over) : axes_reduced(func, axes, over);
 }
 
+bool lengths_vary_within(FuncOp func, AxesAttr over) {
+  return llvm::any_of(over.getNames(), [&](StringAttr axis) {
+    return llvm::any_of(func.length_axes(axis), [&](StringAttr outer) { return llvm::is_contained(over.getNames(), outer); });
+  });
+}
+
 void infer_types(FuncOp func) {
   for (Operation &op : func.getBody().getOps()) {
     if (op.hasAttr("over")) {
       op.getResult(0).setType(ValueType::get(func.getContext(), over_result_axes(func, &op)));
     } else if (llvm::isa<InferTypeOpInterface>(op)) {
       AxesAttr axes = union_of_axes(func.getContext(), op.getOperands());
-      const bool truth = llvm::isa<TruthType>(op.getResult(0).getType());
-      op.getResult(0).setType(truth ? Type(TruthType::get(func.getContext(), axes)) : Type(ValueType::get(func.getContext(), axes)));
+      if (llvm::isa<TruthType>(op.getResult(0).getType()))
+        op.getResult(0).setType(TruthType::get(func.getContext(), axes));
+      else
+        op.getResult(0).setType(ValueType::get(func.getContext(), axes));
     }
   }
 }
@@ -127,23 +135,12 @@ void infer_types(FuncOp func) {
 
 Type type_of(MLIRContext *context, DType dtype) {
   Builder builder(context);
-  switch (dtype) {
-  case DType::f64:
-    return builder.getF64Type();
-  case DType::f32:
-    return builder.getF32Type();
-  case DType::bf16:
-    return builder.getBF16Type();
-  case DType::f16:
-    return builder.getF16Type();
-  case DType::i8:
-    return builder.getI8Type();
-  case DType::f8e4m3:
-    return Float8E4M3FNType::get(context);
-  case DType::i32:
-    return builder.getI32Type();
-  }
-  llvm_unreachable("every dtype has a type");
+  const std::pair<DType, Type> rows[] = {
+      {DType::f64, builder.getF64Type()}, {DType::f32, builder.getF32Type()}, {DType::bf16, builder.getBF16Type()},
+      {DType::f16, builder.getF16Type()}, {DType::i8, builder.getI8Type()},   {DType::f8e4m3, Float8E4M3FNType::get(context)},
+      {DType::i32, builder.getI32Type()},
+  };
+  return llvm::find_if(rows, [&](const auto &row) { return row.first == dtype; })->second;
 }
 
 std::optional<DType> dtype_of(Type type) {

@@ -56,8 +56,7 @@ struct Importer {
 
   void add_node(const Node &node, Location location) {
     const OpInfo &row = info(node.op);
-    const char *prefix = "norm.";
-    OperationState state(location, prefix + std::string(node.op == Op::tensor ? "read" : row.name));
+    OperationState state(location, "norm." + std::string(node.op == Op::tensor ? "read" : row.name));
     for (int i = 0; i < row.operands; ++i)
       state.addOperands(values[size_t(node.operands[size_t(i)])]);
     switch (node.op) {

@@ -10,6 +10,8 @@
 // The first element must be one that counts. A ragged axis in A whose lengths vary over another axis in A (batch statistics that leave
 // padding out) has empty rows among full ones, and the first element may be padding: there the rounded average itself is the pivot, s =
 // avg(v, A), and d corrects it.
+//
+// A pivot that is infinite or NaN makes all of its row NaN, the mean included.
 #include "dsl/rewrite/rewrites.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -19,12 +21,6 @@ using namespace mlir;
 
 namespace normforge::dialect {
 namespace {
-
-bool first_always_counts(FuncOp func, AxesAttr over) {
-  return llvm::none_of(over.getNames(), [&](StringAttr axis) {
-    return llvm::any_of(func.length_axes(axis), [&](StringAttr outer) { return llvm::is_contained(over.getNames(), outer); });
-  });
-}
 
 /// first(value, over). What varies over none of `over` is its own first element, and an operation on elements is done on the first ones, so
 /// that norm.first only ever picks from a tensor or from a reduction over other axes.
@@ -67,7 +63,7 @@ void centre(FuncOp func, AvgOp avg) {
   auto named = [&](StringRef name) { return location_named(func.getContext(), name); };
   auto average = [&](StringRef name, Value of) { return AvgOp::create(builder, named(name), avg.getType(), of, over).getResult(); };
   llvm::DenseMap<Value, Value> known;
-  Value pivot = first_always_counts(func, over) ? first_of(builder, value, over, known) : average("pivot", value);
+  const Value pivot = lengths_vary_within(func, over) ? average("pivot", value) : first_of(builder, value, over, known);
   pivot.getDefiningOp()->setLoc(named("pivot"));
   const Value shifted = SubOp::create(builder, named("shifted"), value, pivot);
   const Value correction = average("correction", shifted);

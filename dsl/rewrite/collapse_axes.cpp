@@ -4,9 +4,10 @@
 //   every tensor that is still read or written has both or neither, and is dense where it has both;
 //   neither is ragged.
 //
-// Reduced axes are never merged. How a reduction adds up follows from the runs of reduced elements (codegen/schedule.h), and whether they
-// may be merged depends on strides: a kernel for strided tensors would add in another order than one for dense tensors. Merging kept axes
-// changes no bit. Nor does leaving out an axis of extent 1: a run of one element is an element of the axis outside it.
+// A kernel for any extents and strides must give the same bits as one for these, so nothing here may change the order in which a reduction
+// adds up (codegen/schedule.h). Hence reduced axes are never merged: whether they could be depends on strides. And the innermost axis,
+// along which lanes run, only goes if the next one is kept by every reduction: a run of one element is then an element of a strided
+// reduction.
 #include "dsl/rewrite/rewrites.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -56,6 +57,10 @@ struct Collapse {
     return llvm::none_of(groups, [&](const Group &group) { return llvm::is_contained(group, axis); });
   }
 
+  bool is_reduced(AxisOp axis) {
+    return llvm::any_of(overs, [&](Operation *op) { return !llvm::isa<CountOp>(op) && has(over(op), axis.getNameAttr()); });
+  }
+
   bool may_drop(AxisOp axis) {
     const std::optional<ArrayRef<int64_t>> extent = axis.getExtent();
     if (!extent || (*extent)[0] != 1 || (*extent)[1] != 1 || axis.getLengthAttr() || groups.size() == 1)
@@ -64,6 +69,8 @@ struct Collapse {
     for (TensorOp tensor : live)
       if (tensor.getRole() == Role::length && has(tensor.getAxes(), name))
         return false;
+    if (groups.back().front() == axis && is_reduced(groups[groups.size() - 2].front()))
+      return false;
     return llvm::none_of(overs, [&](Operation *op) {
       return has(over(op), name) &&
              llvm::all_of(over(op).getNames(), [&](StringAttr other) { return other == name || is_dropped(func.axis(other)); });
@@ -74,13 +81,11 @@ struct Collapse {
     if (outer.getLengthAttr() || inner.getLengthAttr())
       return false;
     const StringAttr a = outer.getNameAttr(), b = inner.getNameAttr();
-    return llvm::all_of(
-               overs,
-               [&](Operation *op) { return has(over(op), a) == has(over(op), b) && (llvm::isa<CountOp>(op) || !has(over(op), a)); }) &&
-           llvm::all_of(live, [&](TensorOp tensor) {
-             return has(tensor.getAxes(), a) == has(tensor.getAxes(), b) &&
-                    (!has(tensor.getAxes(), a) || tensor.getStrides() == Strides::dense);
-           });
+    return !is_reduced(outer) && !is_reduced(inner) && llvm::all_of(overs, [&](Operation *op) {
+      return has(over(op), a) == has(over(op), b);
+    }) && llvm::all_of(live, [&](TensorOp tensor) {
+      return has(tensor.getAxes(), a) == has(tensor.getAxes(), b) && (!has(tensor.getAxes(), a) || tensor.getStrides() == Strides::dense);
+    });
   }
 
   void group_axes() {

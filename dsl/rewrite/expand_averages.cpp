@@ -11,12 +11,6 @@ using namespace mlir;
 namespace normforge::dialect {
 namespace {
 
-bool lengths_vary_over_counted_axes(FuncOp func, AxesAttr over) {
-  return llvm::any_of(over.getNames(), [&](StringAttr axis) {
-    return llvm::any_of(func.length_axes(axis), [&](StringAttr outer) { return llvm::is_contained(over.getNames(), outer); });
-  });
-}
-
 Value constant(OpBuilder &builder, Location loc, double value) {
   return ConstantOp::create(builder, loc, builder.getF64FloatAttr(value)).getResult();
 }
@@ -31,7 +25,7 @@ void expand(FuncOp func, AvgOp avg) {
 }
 
 void expand(FuncOp func, CountOp count) {
-  if (!lengths_vary_over_counted_axes(func, count.getOver()))
+  if (!lengths_vary_within(func, count.getOver()))
     return;
   OpBuilder builder(count);
   Value one = constant(builder, count.getLoc(), 1);

@@ -323,17 +323,34 @@ TEST(CollapseAxes, StridesForbidMerging) {
   EXPECT_EQ(apart.axes[1].parts, (std::vector{2}));
 }
 
-TEST(CollapseAxes, AxesOfExtentOneGo) {
+TEST(CollapseAxes, AxesOfExtentOneGoWhereTheOrderOfAddingStays) {
   Problem problem = plain_problem(norm_of(kChannels));
-  problem.extents[2] = {1, 1};
-  problem.layouts[0] = Layout::rows;
-  const Specialized flat = specialize(problem);
+  problem.extents[0] = problem.extents[1] = {1, 1};
+  EXPECT_EQ(specialize(problem).axes.size(), 2u) << "batch goes, channel is all that is reduced";
+  problem.extents = {{}, {}, {1, 1}};
+  EXPECT_EQ(specialize(problem).axes.size(), 3u) << "lanes would run along channel, which a kernel for any space adds up one by one";
+  problem.order = {0, 2, 1};
+  EXPECT_EQ(specialize(problem).axes.size(), 2u);
+
+  Problem batch = plain_problem(norm_of(R"(norm.func @f {
+    norm.axis batch of [0]
+    norm.axis channel of [1]
+    norm.axis space pack of [2]
+    norm.tensor input @x <batch, channel, space>
+    norm.tensor output @y <channel>
+  } body {
+    %x = norm.read @x : <batch, channel, space>
+    %y = norm.sum %x over <batch, space> : <batch, channel, space> -> <channel>
+    norm.write %y to @y : <channel>
+  })"));
+  batch.extents[2] = {1, 1};
+  batch.layouts[0] = Layout::rows;
+  const Specialized flat = specialize(batch);
   ASSERT_EQ(flat.axes.size(), 2u);
   EXPECT_EQ(flat.axes[1].parts, (std::vector{1}));
+  EXPECT_EQ(output(flat.program, "y"), "sum[batch](x)");
   EXPECT_EQ(flat.layouts[0], Layout::any) << "only the stride of space was known";
-  EXPECT_EQ(flat.layouts[2], Layout::dense);
-  problem.extents = {{1, 1}, {1, 1}, {1, 1}};
-  EXPECT_EQ(specialize(problem).axes.size(), 1u) << "the reduced axis stays";
+  EXPECT_EQ(flat.layouts[1], Layout::dense);
 }
 
 TEST(CollapseAxes, RaggedAxesStandAlone) {
