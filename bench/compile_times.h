@@ -14,7 +14,7 @@ namespace bench {
 struct CompileTimes {
   std::string target;
   size_t kernels;
-  double median, max;  ///< seconds
+  double median, max;  ///< processor seconds of the compiling thread
   std::string slowest; ///< its problem
 };
 
