@@ -1,6 +1,10 @@
 #include "dsl/problem.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -106,6 +110,33 @@ TEST(Problem, AFileReportsEveryBadLine) {
               "dir/list:3: unknown norm 'sofmax'; did you mean 'softmax'? (expected a built-in norm, or a path to a "
               ".norm file)");
   }
+}
+
+// A norm of one's own: the path is as written, and starts where the problem file is.
+TEST(Problem, NormsFromFilesKeepTheirPath) {
+  const std::filesystem::path directory =
+      std::filesystem::path(testing::TempDir()) / ("normforge_problem_test_" + std::to_string(getpid()));
+  std::filesystem::create_directories(directory / "norms");
+  std::ofstream(directory / "norms/own.norm") << "norm scale_norm(x[rows..., cols...]; g = 1) -> y[rows..., cols...] {\n"
+                                                 "  y = x * (g / sqrt(sum(x^2, cols)))\n}\n"
+                                                 "norm dyt(x[rows..., cols...], gamma[cols...] = 1; alpha = 0.5) -> y[rows..., cols...] {\n"
+                                                 "  y = tanh(alpha * x) * gamma\n}\n";
+  const std::string file = (directory / "list.problems").string();
+  const auto problems = parse_problems("norms/own.norm:dyt cols=8 gamma=none\nnorms/own.norm:scale_norm x=f16\n", file);
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_EQ(to_text(problems[0]), "norms/own.norm:dyt cols=8 gamma=none");
+  EXPECT_EQ(parse_problem(to_text(problems[1]), "again", directory.string()), problems[1]);
+  EXPECT_EQ(error_of((directory / "norms/own.norm").string()).substr(0, 5), "p:1: ");
+  try {
+    parse_problems("norms/own.norm\nnorms/own.norm:dty\nnorms/none.norm", file);
+    FAIL();
+  } catch (const UserError &error) {
+    EXPECT_EQ(std::string(error.what()),
+              file + ":1: norms/own.norm: holds several norms (scale_norm, dyt); expected norms/own.norm:NAME\n" + file +
+                  ":2: norms/own.norm: no norm 'dty'; did you mean 'dyt'? (it holds scale_norm, dyt)\n" + file +
+                  ":3: norms/none.norm: cannot be read; expected a .norm file, or the name of a built-in norm");
+  }
+  std::filesystem::remove_all(directory);
 }
 
 } // namespace
