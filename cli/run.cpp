@@ -145,12 +145,14 @@ void add_run(CLI::App &program) {
   repeated("--bind", options->bind, "AXIS=EXTENT", "The extent of an axis, or AxB of a pack");
   repeated("--dtype", options->dtype, "TENSOR=DTYPE", "f64, f32, bf16, f16; i8 and f8e4m3 for outputs");
   repeated("--axes", options->axes, "TENSOR=AXES", "Memory order, outermost first, where it isn't the declared one");
-  verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs");
-  verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule");
+  auto *target =
+      verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs");
+  auto *schedule =
+      verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule (see normforge show --knobs)");
   verb->add_option("--threads", options->threads, "At most so many; 0: one per CPU")->check(CLI::NonNegativeNumber);
-  verb->add_flag("--time", options->time, "Time the call: the median of 15 samples of at least 1 ms");
+  auto *time = verb->add_flag("--time", options->time, "Time the call: the median of 15 samples of at least 1 ms");
   verb->add_flag("--json", options->json, "Print what ran: problem, schedule, target, outputs");
-  verb->add_flag("--reference", options->reference, "Evaluate in f64, slowly, in place of a kernel");
+  verb->add_flag("--reference", options->reference, "Evaluate in f64, slowly, in place of a kernel")->excludes(target, schedule, time);
   verb->callback([options] { run(*options); });
 }
 

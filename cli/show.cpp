@@ -12,7 +12,7 @@ namespace {
 struct Options {
   std::vector<std::string> words; ///< of a problem's text
   std::string stage = "norm", after, target, schedule, output;
-  bool passes = false;
+  bool passes = false, knobs = false;
 };
 
 /// What the options name, made as far as the stage wants it.
@@ -84,6 +84,8 @@ const Stage &stage_named(const std::string &name) {
 std::string shown(const Options &options) {
   if (options.passes)
     return join(specialize_passes(), "\n");
+  if (options.knobs)
+    return describe_knobs(backend_for(chosen_target(options.target)).knobs());
   if (options.words.empty())
     throw UserError("show what? give a norm, or a problem such as: layer_norm rows=512 cols=768; see 'normforge show --help'");
   if (!options.after.empty() && options.stage != "norm")
@@ -110,15 +112,18 @@ void add_show(CLI::App &program) {
                "  normforge show my_norm.norm --stage=sweeps                     its passes over the data\n"
                "  normforge show layer_norm rows=512 cols=768 --stage=schedule   the choices made for these extents\n"
                "  normforge show softmax cols=1000 x=bf16 --stage=asm --target x86-64-v3 -o softmax.s\n"
+               "  normforge show --knobs                                         what a schedule may say\n"
                "  normforge show --passes                                        the rewrites of a norm, in order\n"
-               "  normforge show layer_norm gamma=none --after fold-absent       the dialect after one of them");
+               "  normforge show layer_norm gamma=none --after fold-absent-inputs   the dialect after one of them");
   auto options = std::make_shared<Options>();
   verb->add_option("NORM", options->words, "A norm's name or file, then words of a problem: axis=extent, tensor=dtype, outputs=…");
   verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm, asm or ptx");
   verb->add_option("--after", options->after, "With --stage=norm: the dialect after this pass");
   verb->add_flag("--passes", options->passes, "List the passes that --after knows");
+  verb->add_flag("--knobs", options->knobs, "List the choices that --schedule knows, with their values");
   verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs");
-  verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule, such as 'rows=2 store=stream'");
+  verb->add_option("--schedule", options->schedule,
+                   "Choices to change in the default schedule, such as 'rows=2 store=stream' (see --knobs)");
   verb->add_option("-o,--output", options->output, "Write to a file instead");
   verb->callback([options] { show(*options); });
 }

@@ -133,4 +133,16 @@ Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, cons
   return schedule;
 }
 
+std::string describe_knobs(std::span<const Knob> knobs) {
+  std::string text = "numerics: what fixes every bit of the result\n  two_pass, chunked\n    how statistics are summed\n";
+  const auto describe = [&](std::span<const Knob> table) {
+    for (const Knob &knob : table)
+      text += "  " + std::string(knob.name) + "=" + allowed(knob) + "\n    " + std::string(knob.help) + "\n";
+  };
+  describe(kNumerics);
+  text += "mapping: what changes the speed and never a bit\n";
+  describe(knobs);
+  return text;
+}
+
 } // namespace normforge

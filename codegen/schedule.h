@@ -55,4 +55,7 @@ std::string to_text(const Schedule &, std::span<const Knob> knobs);
 /// (with the nearest name), a value that is no number, is out of the table's reach, or lanes that are no power of two.
 Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, const Schedule &base);
 
+/// What a schedule may say, for a person: each choice of both halves with its values and what it does.
+std::string describe_knobs(std::span<const Knob> knobs);
+
 } // namespace normforge
