@@ -2,6 +2,8 @@
 
 #include <ctime>
 
+#include "codegen/backend.h"
+
 #include "bench/generated.h"
 #include "bench/harness.h"
 

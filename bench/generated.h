@@ -1,5 +1,4 @@
-// A workload's kernels as normforge generates them, called in this process as a library's user would call them, with everything that a
-// call checks.
+// A workload's kernels as normforge generates them, called in this process.
 #pragma once
 
 #include <functional>
@@ -7,7 +6,7 @@
 #include <vector>
 
 #include "bench/workload.h"
-#include "codegen/compiled_call.h"
+#include "codegen/target.h"
 
 namespace bench {
 
