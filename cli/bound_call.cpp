@@ -145,6 +145,9 @@ BoundCall bind_call(const CallWords &words) {
   check_names(program, "output", words.outputs, is_output);
   check_names(program, "tensor", words.dtypes, is_any);
   check_names(program, "tensor", words.axes, is_any);
+  for (const auto &[name, dtype] : words.dtypes)
+    if (!words.inputs.contains(name) && !words.outputs.contains(name))
+      throw UserError("--dtype " + name + "=" + dtype + ": '" + name + "' is neither read nor written");
   std::vector<double> scalars = normforge::scalar_values(program, scalar_values(words.scalars));
 
   std::map<std::string, NpyArray> arrays;

@@ -155,10 +155,11 @@ Bytes::Bytes(size_t size) : size_(size) {
   std::memset(data_.get(), 0, rounded);
 }
 
-NpyArray read_npy(const std::string &path) {
-  const std::string file = read_file(path);
+NpyArray read_npy(const std::string &path) { return parse_npy(read_file(path), path); }
+
+NpyArray parse_npy(std::string_view file, const std::string &path) {
   const auto truncated = [&](const std::string &got) { return UserError(path + ": truncated: " + got); };
-  if (!std::string_view(file).starts_with(kMagic))
+  if (!file.starts_with(kMagic))
     throw !file.empty() && kMagic.starts_with(file) ? truncated("it ends within the magic string")
                                                     : UserError(path + ": not an npy file; save one with numpy.save");
   const unsigned char *bytes = reinterpret_cast<const unsigned char *>(file.data());
@@ -177,7 +178,7 @@ NpyArray read_npy(const std::string &path) {
   position += size_bytes;
   if (file.size() - position < header_size)
     throw truncated("the header has " + std::to_string(file.size() - position) + " of " + std::to_string(header_size) + " bytes");
-  const Header header = HeaderReader(std::string_view(file).substr(position, header_size), path).read();
+  const Header header = HeaderReader(file.substr(position, header_size), path).read();
   position += header_size;
 
   const NpyType *type = type_of(header.descr);

@@ -38,6 +38,9 @@ struct NpyArray {
 /// not read.
 NpyArray read_npy(const std::string &path);
 
+/// The same for the bytes of a file; `path` is for messages alone.
+NpyArray parse_npy(std::string_view file, const std::string &path);
+
 /// The dtype of an array's elements. NumPy has no bf16: an array of 2-byte integers or voids is one when `declared` says so. Throws
 /// UserError, opening with `what`, when `declared` and the array disagree or the elements could be of several dtypes.
 DType dtype_of(const NpyArray &array, std::optional<DType> declared, const std::string &what);

@@ -39,6 +39,8 @@ class BadInput(ProgramTest):
         self.refuse_run(*self.X, *self.G, *self.Y, "--target", "x86-64-v5", says=("x86-64-v5", "x86-64-v4"))
         self.refuse_run(*self.X, *self.G, *self.Y, "--dtype", "x=f31", says=("f31", "f32"))
         self.refuse_run(*self.X, *self.G, *self.Y, "--dtype", "w=f32", says="'w'")
+        self.refuse_run(*self.X, *self.G, *self.Y, "--dtype", "beta=f32", says=("'beta'", "neither read nor written"))
+        self.refuse_run(*self.X, *self.G, *self.Y, "--dtype", "y=i32", says="y=i32")
         self.refuse_run(*self.X, *self.G, *self.Y, "--axes", "x=rows,cols,depth", says="'depth'")
 
     def test_flags_without_a_value_and_twice(self):
