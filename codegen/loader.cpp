@@ -1,5 +1,5 @@
-// Loads an object with LLVM's RuntimeDyld: one memory block per kernel, mapped executable once its relocations are applied and unmapped with
-// the kernel. A kernel calls nothing, so there is nothing to resolve, and thousands of them can come and go while a tuner runs.
+// Loads an object with LLVM's RuntimeDyld: one memory block per kernel, mapped executable once its relocations are applied and unmapped
+// with the kernel. A kernel calls nothing, so there is nothing to resolve, and thousands of them can come and go while a tuner runs.
 #include "codegen/loader.h"
 
 #include "llvm/ExecutionEngine/RTDyldMemoryManager.h"
@@ -14,7 +14,8 @@
 namespace normforge {
 namespace {
 
-// A kernel that refers to anything outside itself is a bug of the code generator: the lookup finds nothing and RuntimeDyld reports the name.
+// A kernel that refers to anything outside itself is a bug of the code generator: the lookup finds nothing and RuntimeDyld reports the
+// name.
 struct NothingOutside final : llvm::LegacyJITSymbolResolver {
   llvm::JITSymbol findSymbol(const std::string &) override { return nullptr; }
   llvm::JITSymbol findSymbolInLogicalDylib(const std::string &) override { return nullptr; }

@@ -1,14 +1,12 @@
-// Conversions between what memory holds and f32 or f64. bf16 is the upper half of an f32. A smaller float (f16, f8e4m3) is an f32 with bits left
-// out of both fields: its normal numbers are had by shifting and moving the exponent's bias, its subnormals by an addition that leaves them at
-// the end of the mantissa, where the adder has rounded them.
+// Conversions between what memory holds and f32 or f64. bf16 is the upper half of an f32. A smaller float (f16, f8e4m3) is an f32 with bits
+// left out of both fields: its normal numbers are had by shifting and moving the exponent's bias, its subnormals by an addition that leaves
+// them at the end of the mantissa, where the adder has rounded them.
 //
 // f64 reaches a 16-bit type through an f32 rounded to odd (Boldo and Melquiond, 2008): the last bit says whether anything was cut off,
 // so the second rounding decides as if it had seen the f64.
 #include "codegen/x86/convert.h"
 
 #include <cmath>
-
-#include "mlir/Dialect/Math/IR/Math.h"
 
 #include "codegen/x86/expression.h"
 #include "dsl/error.h"
@@ -19,17 +17,17 @@ namespace {
 // A float under a sign bit, in an integer of `width` bits.
 struct SmallFloat {
   int width, mantissa, bias;
-  int64_t infinity; ///< its code for what is too large; 0: there is none, and `largest` stands for it
-  int64_t nan;
-  int64_t special;  ///< codes from here on are infinity and NaNs
+  bool infinity;   ///< holds what is too large; else `largest` stands for it
+  int64_t nan;     ///< its code
+  int64_t special; ///< codes from here on are infinity and NaNs
   double largest;
-  int shift() const { return 23 - mantissa; }                                     ///< of the mantissa within that of f32
-  int64_t rebias() const { return int64_t(127 - bias) << 23; }                    ///< difference of exponent fields, in f32's place
+  int shift() const { return 23 - mantissa; }                  ///< of the mantissa within that of f32
+  int64_t rebias() const { return int64_t(127 - bias) << 23; } ///< difference of exponent fields, in f32's place
   double least_normal() const { return std::ldexp(1.0, 1 - bias); }
-  double unit() const { return std::ldexp(1.0, 23 + 1 - bias - mantissa); }       ///< where f32's last bit is this float's least subnormal
+  double unit() const { return std::ldexp(1.0, 23 + 1 - bias - mantissa); } ///< where f32's last bit is this float's least subnormal
 };
-constexpr SmallFloat kF16{16, 10, 15, 0x7c00, 0x7e00, 0x7c00, 65504};
-constexpr SmallFloat kF8{8, 3, 7, 0, 0x7f, 0x7f, 448};
+constexpr SmallFloat kF16{.width = 16, .mantissa = 10, .bias = 15, .infinity = true, .nan = 0x7e00, .special = 0x7c00, .largest = 65504};
+constexpr SmallFloat kF8{.width = 8, .mantissa = 3, .bias = 7, .infinity = false, .nan = 0x7f, .special = 0x7f, .largest = 448};
 
 mlir::Type i32_of(Expr x) { return x.builder().getI32Type(); }
 mlir::Type f32_of(Expr x) { return x.builder().getF32Type(); }
@@ -93,9 +91,12 @@ Expr f32_rounded_to_odd(Expr x) {
 
 mlir::Type storage_type(mlir::MLIRContext *context, DType dtype) {
   switch (dtype) {
-  case DType::f64: return mlir::Float64Type::get(context);
-  case DType::f32: return mlir::Float32Type::get(context);
-  default: return mlir::IntegerType::get(context, unsigned(8 * info(dtype).bytes));
+  case DType::f64:
+    return mlir::Float64Type::get(context);
+  case DType::f32:
+    return mlir::Float32Type::get(context);
+  default:
+    return mlir::IntegerType::get(context, unsigned(8 * info(dtype).bytes));
   }
 }
 
@@ -105,12 +106,18 @@ mlir::Value widen(mlir::ImplicitLocOpBuilder &builder, mlir::Value stored, DType
   const auto widened = [&]() -> Expr {
     switch (from) {
     case DType::f64:
-    case DType::f32: return x;
-    case DType::bf16: return widen_bf16(x);
-    case DType::f16: return target.f16_convert ? resize(float_of(x), f32_of(x)) : widen_small(x, kF16);
-    case DType::f8e4m3: return widen_small(x, kF8);
-    case DType::i8: return integer_to_float(sign_extend(x, i32_of(x)), compute);
-    case DType::i32: return integer_to_float(x, compute);
+    case DType::f32:
+      return x;
+    case DType::bf16:
+      return widen_bf16(x);
+    case DType::f16:
+      return target.f16_convert ? resize(float_of(x), f32_of(x)) : widen_small(x, kF16);
+    case DType::f8e4m3:
+      return widen_small(x, kF8);
+    case DType::i8:
+      return integer_to_float(sign_extend(x, i32_of(x)), compute);
+    case DType::i32:
+      return integer_to_float(x, compute);
     }
     throw InternalError("a dtype outside the table");
   };
@@ -122,15 +129,20 @@ mlir::Value narrow(mlir::ImplicitLocOpBuilder &builder, mlir::Value computed, DT
   const Expr x(how, computed);
   switch (to) {
   case DType::f64:
-  case DType::f32: return resize(x, storage_type(builder.getContext(), to)).value();
-  case DType::bf16: return narrow_bf16(f32_rounded_to_odd(x)).value();
+  case DType::f32:
+    return resize(x, storage_type(builder.getContext(), to)).value();
+  case DType::bf16:
+    return narrow_bf16(f32_rounded_to_odd(x)).value();
   case DType::f16: {
     const Expr odd = f32_rounded_to_odd(x);
     return (target.f16_convert ? bits_of(resize(odd, builder.getF16Type())) : narrow_small(odd, kF16)).value();
   }
-  case DType::f8e4m3: return narrow_small(f32_rounded_to_odd(x), kF8).value();
-  case DType::i8: return narrow_i8(x).value();
-  case DType::i32: break;
+  case DType::f8e4m3:
+    return narrow_small(f32_rounded_to_odd(x), kF8).value();
+  case DType::i8:
+    return narrow_i8(x).value();
+  case DType::i32:
+    break;
   }
   throw InternalError("no kernel writes " + std::string(name(to)));
 }

@@ -16,7 +16,8 @@ mlir::Type storage_type(mlir::MLIRContext *, DType);
 /// f64 to f32, which round.
 mlir::Value widen(mlir::ImplicitLocOpBuilder &, mlir::Value stored, DType from, mlir::Type compute, const Target &);
 
-/// `computed` (f32 or f64, scalar or vector) rounded once to `to`, as storage_type(to). The rules are those of store_element in dsl/dtype.h.
+/// `computed` (f32 or f64, scalar or vector) rounded once to `to`, as storage_type(to). The rules are those of store_element in
+/// dsl/dtype.h.
 mlir::Value narrow(mlir::ImplicitLocOpBuilder &, mlir::Value computed, DType to, const Target &);
 
 } // namespace normforge::x86

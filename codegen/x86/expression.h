@@ -1,5 +1,5 @@
-// MLIR values with operators, so that a formula in the code reads as it does on paper. All operands of an operator have one type; a number on
-// either side becomes a constant of that type. Integer values wrap around.
+// MLIR values with operators, so that a formula in the code reads as it does on paper. All operands of an operator have one type; a number
+// on either side becomes a constant of that type. Integer values wrap around.
 #pragma once
 
 #include <concepts>
@@ -37,8 +37,8 @@ public:
   bool is_float() const { return mlir::isa<mlir::FloatType>(element_type()); }
 
   Expr with(mlir::Value value) const { return {*how, value}; }
-  Expr constant(double number) const;   ///< of this float type, rounded to it
-  Expr constant(int64_t number) const;  ///< of this type
+  Expr constant(double number) const;  ///< of this float type, rounded to it
+  Expr constant(int64_t number) const; ///< of this type
   template <Number T> Expr like(T number) const {
     if constexpr (std::integral<T>)
       return constant(int64_t(number));
@@ -55,15 +55,15 @@ Expr operator+(Expr a, Expr b);
 Expr operator-(Expr a, Expr b);
 Expr operator*(Expr a, Expr b);
 Expr operator/(Expr a, Expr b);
-Expr operator&(Expr a, Expr b);  ///< integers and truth values
+Expr operator&(Expr a, Expr b); ///< integers and truth values
 Expr operator|(Expr a, Expr b);
 Expr operator^(Expr a, Expr b);
 Expr operator<<(Expr a, Expr b); ///< integers
 Expr operator>>(Expr a, Expr b); ///< zeros come in
 Expr operator-(Expr a);          ///< floats: flips the sign bit
 
-#define NORMFORGE_WITH_NUMBER(op)                                                                                                   \
-  template <Number T> Expr operator op(Expr a, T b) { return a op a.like(b); }                                                      \
+#define NORMFORGE_WITH_NUMBER(op)                                                                                                          \
+  template <Number T> Expr operator op(Expr a, T b) { return a op a.like(b); }                                                             \
   template <Number T> Expr operator op(T a, Expr b) { return b.like(a) op b; }
 NORMFORGE_WITH_NUMBER(+)
 NORMFORGE_WITH_NUMBER(-)

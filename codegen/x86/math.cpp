@@ -12,7 +12,8 @@
 namespace normforge::x86 {
 namespace {
 
-// `a < b ? b : a` is one instruction (maxps) whose result is a when either is NaN: so a NaN in a stays, and the second select brings b's in.
+// `a < b ? b : a` is one instruction (maxps) whose result is a when either is NaN: so a NaN in a stays, and the second select brings b's
+// in.
 Expr emit_maximum(Expr a, Expr b) { return select(is_nan(b), b, select(less(a, b), b, a)); }
 Expr emit_minimum(Expr a, Expr b) { return select(is_nan(b), b, select(less(b, a), b, a)); }
 
@@ -54,6 +55,7 @@ constexpr Row kRows[] = {
 } // namespace
 
 mlir::Value emit_pointwise(mlir::ImplicitLocOpBuilder &builder, Op op, mlir::ValueRange operands, bool fma, const Target &target) {
+  internal_check(!fma || target.fma);
   const Emission how{builder, target, fma};
   std::vector<Expr> values;
   for (mlir::Value operand : operands)

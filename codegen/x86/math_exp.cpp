@@ -1,13 +1,16 @@
 // exp and what is made from it. x = n ln(2) + r with n an integer and |r| <= ln(2)/2, so exp(x) = 2^n exp(r), and exp(r) is a polynomial.
 //
-// n is had by adding 1.5 * 2^m (m: bits of the mantissa), which pushes the fraction off the end: the sum's low bits are n, ready to be shifted into
-// an exponent field. n ln(2) is subtracted in two parts, the first with so few bits that its product with n is exact (Cody and Waite, 1980).
+// n is had by adding 1.5 * 2^m (m: bits of the mantissa), which pushes the fraction off the end: the sum's low bits are n, ready to be
+// shifted into an exponent field. n ln(2) is subtracted in two parts, the first with so few bits that its product with n is exact (Cody and
+// Waite, 1980).
 //
-// 2^n itself may be too large or too small for a number where the result is not. Multiplying by 2^(n -+ h), then by 2^(+-h), h half the exponent
-// range and its sign that of x, has one rounding, in the last multiplication. A level that multiplies by a power of two of any size
-// (vscalefps) has that same rounding in one instruction.
+// 2^n itself may be too large or too small for a number where the result is not. Multiplying by 2^(n -+ h), then by 2^(+-h), h half the
+// exponent range and its sign that of x, has one rounding, in the last multiplication. A level that multiplies by a power of two of any
+// size (vscalefps) has that same rounding in one instruction.
 #include "codegen/x86/polynomials.h"
 #include "codegen/x86/transcendental.h"
+
+#include <cmath>
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -24,10 +27,38 @@ struct Format {
   double tanh_one;          ///< tanh is 1 above
   std::span<const double> exp, exp2, tanh;
 };
-constexpr Format kF32{23,   127,    64,     0x1.8p23, 0x1.62e4p-1, 0x1.7f7d1cf79abcap-20, -104, 89, -151, 129, 10, polynomials::kExpF32,
-                      polynomials::kExp2F32, polynomials::kTanhF32};
-constexpr Format kF64{52,    1023,   512,   0x1.8p52, 0x1.62e42fefap-1, 0x1.cf79abc9e3b3ap-40, -746, 710, -1076, 1025, 20,
-                      polynomials::kExpF64, polynomials::kExp2F64, polynomials::kTanhF64};
+constexpr Format kF32{
+    .mantissa = 23,
+    .bias = 127,
+    .half = 64,
+    .to_integer = 0x1.8p23,
+    .ln2_high = 0x1.62e4p-1,
+    .ln2_low = 0x1.7f7d1cf79abcap-20,
+    .lowest = -104,
+    .highest = 89,
+    .lowest2 = -151,
+    .highest2 = 129,
+    .tanh_one = 10,
+    .exp = polynomials::kExpF32,
+    .exp2 = polynomials::kExp2F32,
+    .tanh = polynomials::kTanhF32,
+};
+constexpr Format kF64{
+    .mantissa = 52,
+    .bias = 1023,
+    .half = 512,
+    .to_integer = 0x1.8p52,
+    .ln2_high = 0x1.62e42fefap-1,
+    .ln2_low = 0x1.cf79abc9e3b3ap-40,
+    .lowest = -746,
+    .highest = 710,
+    .lowest2 = -1076,
+    .highest2 = 1025,
+    .tanh_one = 20,
+    .exp = polynomials::kExpF64,
+    .exp2 = polynomials::kExp2F64,
+    .tanh = polynomials::kTanhF64,
+};
 
 const Format &format_of(Expr x) { return x.is_f64() ? kF64 : kF32; }
 
@@ -64,14 +95,16 @@ bool has_scale(Expr x) { return x.emission().target.scale && !x.is_f64(); }
 // power * 2^n by the one instruction; `shifted` carries `bias`.
 Expr scale(Reduced reduced, int bias) {
   const Expr number = bits_of(reduced.shifted) - bits_of(reduced.shifted.constant(format_of(reduced.shifted).to_integer + bias));
-  return reduced.power.with(mlir::LLVM::LoadExpOp::create(reduced.power.builder(), reduced.power.type(), reduced.power.value(), number.value()));
+  return reduced.power.with(
+      mlir::LLVM::LoadExpOp::create(reduced.power.builder(), reduced.power.type(), reduced.power.value(), number.value()));
 }
 
 // Limits that let NaN through, each one instruction.
 Expr at_least(Expr x, double low) { return select(less(x, x.constant(low)), x.constant(low), x); }
 Expr at_most(Expr x, double high) { return select(less(x.constant(high), x), x.constant(high), x); }
 
-// 2^n * power over the whole range of results. `carried` is the bias of both factors, so that subtracting the bits of one leaves the other's.
+// 2^n * power over the whole range of results. `carried` is the bias of both factors, so that subtracting the bits of one leaves the
+// other's.
 Expr scale_any(Expr x, Reduced (*reduce)(Expr, int)) {
   const Format &format = format_of(x);
   if (has_scale(x))
@@ -109,8 +142,8 @@ Expr emit_exp_negative(Expr x) {
   return reduced.power * power_of_two(reduced.shifted) * std::ldexp(1.0, -format.half);
 }
 
-// The quotient is taken with exp(-|x|), which cannot overflow: for x < 0 it is exp(x) / (1 + exp(x)), small results included. What rounding cut
-// off the denominator (exactly e - (denominator - 1)) is made good in the quotient, else errors of three operations would pass 2 ulp.
+// The quotient is taken with exp(-|x|), which cannot overflow: for x < 0 it is exp(x) / (1 + exp(x)), small results included. What rounding
+// cut off the denominator (exactly e - (denominator - 1)) is made good in the quotient, else errors of three operations would pass 2 ulp.
 Expr emit_sigmoid(Expr x) {
   const Expr e = emit_exp_negative(-absolute(x)), denominator = e + 1.0;
   const Expr quotient = select(less(x, x.constant(0.0)), e, x.constant(1.0)) / denominator;

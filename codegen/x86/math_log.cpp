@@ -4,6 +4,7 @@
 #include "codegen/x86/polynomials.h"
 #include "codegen/x86/transcendental.h"
 
+#include <cmath>
 #include <limits>
 
 namespace normforge::x86 {
@@ -11,40 +12,44 @@ namespace {
 
 struct Format {
   int mantissa, bias;
-  int64_t sqrt_half;                  ///< bits of sqrt(1/2)
+  int64_t sqrt_half; ///< bits of sqrt(1/2)
   double least_normal;
-  double ln2_high, ln2_low;           ///< their sum is ln(2); the product of the first with any k is exact
-  double log2e_high, log2e_low;       ///< their sum is log2(e); the product of the first with a number that has `kept` bits is exact
-  int64_t kept;                       ///< a mask of the upper half of a number's bits
+  double ln2_high, ln2_low;     ///< their sum is ln(2); the product of the first with any k is exact
+  double log2e_high, log2e_low; ///< their sum is log2(e); the product of the first with a number that has `kept` bits is exact
+  int64_t kept;                 ///< a mask of the upper half of a number's bits
   std::span<const double> polynomial;
 };
-constexpr Format kF32{23,
-                      127,
-                      0x3f3504f3,
-                      0x1p-126,
-                      0x1.62e4p-1,
-                      0x1.7f7d1cf79abcap-20,
-                      0x1.716p+0,
-                      -0x1.7135a8fa03d11p-13,
-                      0xfffff000,
-                      polynomials::kLogF32};
-constexpr Format kF64{52,
-                      1023,
-                      0x3fe6a09e667f3bcd,
-                      0x1p-1022,
-                      0x1.62e42fefap-1,
-                      0x1.cf79abc9e3b3ap-40,
-                      0x1.715476p+0,
-                      0x1.4ae0bf85ddf44p-26,
-                      int64_t(0xffffffff00000000),
-                      polynomials::kLogF64};
+constexpr Format kF32{
+    .mantissa = 23,
+    .bias = 127,
+    .sqrt_half = 0x3f3504f3,
+    .least_normal = 0x1p-126,
+    .ln2_high = 0x1.62e4p-1,
+    .ln2_low = 0x1.7f7d1cf79abcap-20,
+    .log2e_high = 0x1.716p+0,
+    .log2e_low = -0x1.7135a8fa03d11p-13,
+    .kept = 0xfffff000,
+    .polynomial = polynomials::kLogF32,
+};
+constexpr Format kF64{
+    .mantissa = 52,
+    .bias = 1023,
+    .sqrt_half = 0x3fe6a09e667f3bcd,
+    .least_normal = 0x1p-1022,
+    .ln2_high = 0x1.62e42fefap-1,
+    .ln2_low = 0x1.cf79abc9e3b3ap-40,
+    .log2e_high = 0x1.715476p+0,
+    .log2e_low = 0x1.4ae0bf85ddf44p-26,
+    .kept = int64_t(0xffffffff00000000),
+    .polynomial = polynomials::kLogF64,
+};
 
 const Format &format_of(Expr x) { return x.is_f64() ? kF64 : kF32; }
 
 struct Split {
-  Expr k, f;    ///< x = 2^k (1 + f)
-  Expr half;    ///< f^2 / 2
-  Expr rest;    ///< log(1 + f) = f - (half - rest)
+  Expr k, f; ///< x = 2^k (1 + f)
+  Expr half; ///< f^2 / 2
+  Expr rest; ///< log(1 + f) = f - (half - rest)
 };
 
 Split split(Expr x) {

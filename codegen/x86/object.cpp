@@ -1,6 +1,6 @@
 // What LLVM does to a kernel. The schedule has already decided unrolling, vector shapes and which sweep loads what, so the list of
-// optimizations only tidies: promote, combine, remove duplicates, hoist invariants. There are no fast-math flags, and fusing multiplies with
-// adds is off, so the bits are those of the IR.
+// optimizations only tidies: promote, combine, remove duplicates, hoist invariants. There are no fast-math flags, and fusing multiplies
+// with adds is off, so the bits are those of the IR.
 #include "codegen/x86/object.h"
 
 #include <map>
@@ -14,6 +14,7 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/PassManager.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
@@ -55,8 +56,8 @@ llvm::TargetMachine &machine_for(const Target &target) {
     llvm::TargetOptions options;
     options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
     options.ExceptionModel = llvm::ExceptionHandling::None;
-    machine.reset(found->createTargetMachine(triple, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_,
-                                             llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+    machine.reset(found->createTargetMachine(triple, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+                                             llvm::CodeGenOptLevel::Default));
     internal_check(machine != nullptr);
   }
   return *machine;
@@ -76,8 +77,8 @@ void set_attributes(llvm::Module &module, const Target &target, int vector_bits)
   }
 }
 
-// LLVM 22 selects the 512-bit vscalefps for a wide llvm.ldexp whatever the preferred width, and crashes where such registers are not in use. So
-// a function of narrower registers gets its ldexp in pieces of 256 bits, which every level that has the instruction knows.
+// LLVM 22 selects the 512-bit vscalefps for a wide llvm.ldexp whatever the preferred width, and crashes where such registers are not in
+// use. So a function of narrower registers gets its ldexp in pieces of 256 bits, which every level that has the instruction knows.
 void split_scales(llvm::Module &module) {
   constexpr int kLanes = 8;
   std::vector<llvm::IntrinsicInst *> wide;
@@ -139,6 +140,16 @@ std::string generate(llvm::Module &module, llvm::TargetMachine &machine, llvm::C
   return std::string(bytes.begin(), bytes.end());
 }
 
+// A kernel links into programs that have neither libm nor compiler support routines, so a call that instruction selection made up is a bug.
+void check_self_contained(const std::string &object) {
+  const auto file = llvm::cantFail(llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(object, "kernel")));
+  for (const llvm::object::SymbolRef &symbol : file->symbols()) {
+    const llvm::StringRef name = llvm::cantFail(symbol.getName());
+    if (!name.empty() && llvm::cantFail(symbol.getFlags()) & llvm::object::SymbolRef::SF_Undefined)
+      throw InternalError("a kernel calls " + name.str());
+  }
+}
+
 } // namespace
 
 std::string emit_object(llvm::Module &module, const Target &target, int vector_bits, StageText *text) {
@@ -155,7 +166,9 @@ std::string emit_object(llvm::Module &module, const Target &target, int vector_b
     module.print(stream, nullptr);
     text->assembly = generate(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile);
   }
-  return generate(module, machine, llvm::CodeGenFileType::ObjectFile);
+  std::string object = generate(module, machine, llvm::CodeGenFileType::ObjectFile);
+  check_self_contained(object);
+  return object;
 }
 
 } // namespace normforge::x86

@@ -1,6 +1,5 @@
 // MLIR to LLVM IR by one dialect conversion. The structured loops become branches first; everything else is converted in one step, which is
-// several times faster than a pass per dialect. There is no fallback for what a pattern does not cover: math to libm is left out on purpose, so
-// a libm call cannot slip in.
+// several times faster than a pass per dialect. An operation without a pattern is an error; there is no lowering to libm.
 #include "codegen/x86/pipeline.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"

@@ -1,4 +1,5 @@
 // Made by minimax.py: change that, not this. Coefficients from the lowest degree up; those for f32 are f32 numbers.
+// clang-format off
 #pragma once
 
 namespace normforge::x86::polynomials {

@@ -20,9 +20,7 @@ mlir::Value element_pointer(mlir::ImplicitLocOpBuilder &b, mlir::Value args, int
   return LLVM::GEPOp::create(b, pointer, element, base, llvm::ArrayRef<LLVM::GEPArg>{index});
 }
 
-mlir::Type shaped(mlir::Type element, int width) {
-  return width == 1 ? element : mlir::Type(mlir::VectorType::get({width}, element));
-}
+mlir::Type shaped(mlir::Type element, int width) { return width == 1 ? element : mlir::Type(mlir::VectorType::get({width}, element)); }
 
 } // namespace
 
@@ -44,7 +42,8 @@ Kernel PointwiseKernel::compile(const Target &target, StageText *text) const {
   std::vector<mlir::Value> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const mlir::Type element = storage_type(&context, inputs[i]);
-    values.push_back(LLVM::LoadOp::create(b, shaped(element, width), element_pointer(b, args, int(i), element, index), info(inputs[i]).bytes));
+    values.push_back(
+        LLVM::LoadOp::create(b, shaped(element, width), element_pointer(b, args, int(i), element, index), info(inputs[i]).bytes));
   }
   const mlir::Value result = formula(b, values);
   LLVM::StoreOp::create(b, result, element_pointer(b, args, int(inputs.size()), storage_type(&context, output), index), info(output).bytes);

@@ -15,7 +15,7 @@ namespace normforge::x86 {
 struct PointwiseKernel {
   std::vector<DType> inputs;
   DType output;
-  int width = 32; ///< elements per vector; 1: scalars
+  int width = 32;      ///< elements per vector; 1: scalars
   int vector_bits = 0; ///< 0: the target's
   /// From stored values to a stored value.
   std::function<mlir::Value(mlir::ImplicitLocOpBuilder &, mlir::ValueRange)> formula;

@@ -12,8 +12,8 @@
 namespace normforge::x86 {
 namespace {
 
-constexpr Op kOps[] = {Op::add,  Op::sub, Op::mul,  Op::div,  Op::maximum, Op::minimum, Op::neg, Op::abs,     Op::sqrt,  Op::rsqrt, Op::exp,
-                       Op::exp2, Op::log, Op::log2, Op::tanh, Op::erf,     Op::sigmoid, Op::floor, Op::ceil, Op::round};
+constexpr Op kOps[] = {Op::add, Op::sub,  Op::mul, Op::div,  Op::maximum, Op::minimum, Op::neg,     Op::abs,   Op::sqrt, Op::rsqrt,
+                       Op::exp, Op::exp2, Op::log, Op::log2, Op::tanh,    Op::erf,     Op::sigmoid, Op::floor, Op::ceil, Op::round};
 
 // Every exponent and sign, many mantissas, and the special values, in random order.
 template <class T> std::vector<T> samples(size_t count, unsigned seed) {
@@ -21,14 +21,16 @@ template <class T> std::vector<T> samples(size_t count, unsigned seed) {
   using Limits = std::numeric_limits<T>;
   std::mt19937_64 random(seed);
   std::normal_distribution<T> near(0, 4);
-  std::vector<T> values = {0, T(-0.0), 1, -1, Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(), Limits::denorm_min(), T(0.5), T(2.5), T(-1.5)};
+  std::vector<T> values = {0,      T(-0.0), 1,      -1, Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(), Limits::denorm_min(),
+                           T(0.5), T(2.5),  T(-1.5)};
   while (values.size() < count)
     values.push_back(values.size() % 2 ? std::bit_cast<T>(Bits(random())) : near(random));
   std::shuffle(values.begin(), values.end(), random);
   return values;
 }
 
-template <class T> std::vector<T> apply(Op op, bool fma, const Target &target, int width, int vector_bits, const std::vector<T> &a, const std::vector<T> &b) {
+template <class T>
+std::vector<T> apply(Op op, bool fma, const Target &target, int width, int vector_bits, const std::vector<T> &a, const std::vector<T> &b) {
   const DType dtype = sizeof(T) == 4 ? DType::f32 : DType::f64;
   const PointwiseKernel kernel{std::vector<DType>(size_t(info(op).operands), dtype), dtype, width, vector_bits,
                                [&](auto &builder, auto values) { return emit_pointwise(builder, op, values, fma, target); }};
@@ -106,10 +108,15 @@ TEST(Exact, Select) {
   const std::vector<float> a = samples<float>(4096, 5), b = samples<float>(4096, 6);
   const auto run = [&](Op compare) {
     std::vector<float> out(a.size());
-    Pointwise({{DType::f32, DType::f32}, DType::f32, 32, 0, [&](auto &builder, auto x) {
+    Pointwise({{DType::f32, DType::f32},
+               DType::f32,
+               32,
+               0,
+               [&](auto &builder, auto x) {
                  const mlir::Value condition = emit_pointwise(builder, compare, x, false, target);
                  return emit_pointwise(builder, Op::select, {condition, x[0], x[1]}, false, target);
-               }}, target)({a.data(), b.data()}, out.data(), int64_t(a.size()));
+               }},
+              target)({a.data(), b.data()}, out.data(), int64_t(a.size()));
     return out;
   };
   const auto expected = [&](auto compare) {
