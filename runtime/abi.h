@@ -56,7 +56,7 @@ typedef struct nf_range {
  * too. Kernels of a function stand best first. */
 typedef struct nf_kernel {
   int32_t level; /* x86: 2, 3, 4 */
-  int32_t tuned; /* 0: generic */
+  nf_origin origin;
   uint64_t needs, takes;
   uint64_t dense, rows;
   uint64_t in_place;

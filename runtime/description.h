@@ -61,6 +61,10 @@ typedef struct nf_requirement {
   const char *text;
 } nf_requirement;
 
+/** What a kernel was made for: every shape; a problem that the library was built for, by the default schedule; such a problem, by a
+ * schedule that was chosen by measuring. */
+typedef enum nf_origin { NF_GENERIC, NF_SPECIALIZED, NF_TUNED } nf_origin;
+
 struct nf_kernel;
 
 /** One norm in one dtype mix and memory order. Masks of axes and tensors elsewhere are bits by index in these lists. */

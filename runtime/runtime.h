@@ -59,18 +59,18 @@ typedef struct nf_choice {
   const char *problem;     /**< that the kernel was compiled for; null when there is no kernel or nothing to do */
   const char *schedule;    /**< that it was compiled by */
   int32_t level;           /**< CPU level of the kernel */
-  int32_t tuned;           /**< 0: generic */
+  nf_origin origin;        /**< NF_GENERIC where no kernel of its own fits the call */
   int32_t threads;         /**< that its widest step is split over */
   int64_t workspace_bytes; /**< that it wants */
-  char why[256];           /**< "tuned: …", "generic: no tuned kernel for cols=100, …", or what the call is refused for */
+  char why[256]; /**< "tuned: …", "specialized: …", "generic: no specialized kernel for cols=100; …", or what the call is refused for */
 } nf_choice;
 
 /** What nf_call() would do, and its status; touches none of the tensors. */
 nf_status nf_which(const nf_function *function, const void *args, const nf_options *options, nf_choice *choice);
 
 /** Most threads of a call that leaves it open, the calling one included; 0: one per CPU that the process may use (the default). At most 256
- * are used. The library's threads are made when first wanted and stay; one call has them at a time, another that comes meanwhile runs on its
- * own thread alone. After fork() the child makes its own. */
+ * are used. The library's threads are made when first wanted and stay; one call has them at a time, another that comes meanwhile runs on
+ * its own thread alone. After fork() the child makes its own. */
 nf_status nf_set_threads(int32_t threads);
 
 /** Uses kernels of x86-64-v`level` or lower from now on; 0: whatever this CPU has. NF_LEVEL_UNSUPPORTED, and nothing changes, when this CPU

@@ -1,5 +1,5 @@
 // A call in words: which kernel serves it and why, or why none does. For a generic kernel the reason is the first unmet condition of the
-// tuned kernel that came nearest, which is the one that meets most of them in the order in which they are looked at.
+// specialized kernel that came nearest, which is the one that meets most of them in the order in which they are looked at.
 #include <stdio.h>
 
 #include "runtime/call.h"
@@ -16,11 +16,11 @@ struct Nearest {
   Condition unmet = Condition::level;
 };
 
-Nearest nearest(const CheckedCall &call, bool tuned, int64_t workspace_bytes) {
+Nearest nearest(const CheckedCall &call, bool specialized, int64_t workspace_bytes) {
   Nearest best;
   for (int k = 0; k < call.function->kernels; ++k) {
     const nf_kernel *kernel = &call.function->kernel[k];
-    if (tuned && !kernel->tuned)
+    if (specialized && kernel->origin == NF_GENERIC)
       continue;
     const Condition unmet = nf_unmet(kernel, &call, nf_level(), workspace_bytes);
     if (!best.kernel || unmet > best.unmet)
@@ -46,7 +46,7 @@ void explain_ranges(const nf_kernel &kernel, const CheckedCall &call, char *text
   }
 }
 
-/// What keeps the nearest kernel from serving, behind "no (tuned) kernel ".
+/// What keeps the nearest kernel from serving, behind "no (specialized) kernel ".
 void explain(const Nearest &nearest, const CheckedCall &call, char *text, size_t size) {
   if (!nearest.kernel) {
     snprintf(text, size, "of %s in this library", call.function->name);
@@ -122,17 +122,18 @@ extern "C" nf_status nf_which(const nf_function *function, const void *args, con
     explain_status(status, call, choice->why, sizeof choice->why);
   } else if (!kernel) {
     snprintf(choice->why, sizeof choice->why, "nothing to do: an extent is 0");
-  } else if (kernel->tuned) {
-    snprintf(choice->why, sizeof choice->why, "tuned: the first kernel whose conditions all hold");
+  } else if (kernel->origin != NF_GENERIC) {
+    snprintf(choice->why, sizeof choice->why, "%s: the first kernel whose conditions all hold",
+             kernel->origin == NF_TUNED ? "tuned" : "specialized");
   } else {
     explain(nearest(call, true, workspace_bytes), call, reason, sizeof reason);
-    snprintf(choice->why, sizeof choice->why, "generic: no tuned kernel %s", reason);
+    snprintf(choice->why, sizeof choice->why, "generic: no specialized kernel %s", reason);
   }
   if (status == NF_OK && kernel) {
     choice->problem = kernel->problem;
     choice->schedule = kernel->schedule;
     choice->level = kernel->level;
-    choice->tuned = kernel->tuned;
+    choice->origin = kernel->origin;
     choice->threads = widest(kernel, call, options);
     choice->workspace_bytes = nf_kernel_workspace(kernel, call.args.extents);
   }

@@ -208,7 +208,7 @@ void FunctionTable::add_requirements() {
 }
 
 void FunctionTable::add_kernel(const SweepPlan &plan, const Target &target, const Kernel &kernel, std::span<const nf_step> run,
-                               bool tuned) {
+                               nf_origin origin) {
   const Problem &problem = plan.problem;
   const Program &program = problem.norm->program;
   internal_check(serves(served, problem) && run.size() == kernel.steps.size() && kernel.workspace.size() <= NF_MAX_BUFFERS);
@@ -216,7 +216,7 @@ void FunctionTable::add_kernel(const SweepPlan &plan, const Target &target, cons
   entry.problem = keep(to_text(problem));
   entry.schedule = keep(kernel.schedule);
   entry.level = target.level;
-  entry.tuned = tuned;
+  entry.origin = origin;
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     const uint64_t bit = uint64_t(1) << t;
     if (program.tensors[t].role != Tensor::output && problem.dtypes[t])

@@ -47,7 +47,8 @@ public:
 
   /// Appends a kernel compiled from `plan` for `target`, which serves the calls within plan.problem; kernels stand best first. `steps` is
   /// what runs: LoadedKernel::steps(), or the counts alone where the addresses are the linker's.
-  void add_kernel(const SweepPlan &plan, const Target &target, const Kernel &kernel, std::span<const nf_step> steps, bool tuned = false);
+  void add_kernel(const SweepPlan &plan, const Target &target, const Kernel &kernel, std::span<const nf_step> steps,
+                  nf_origin origin = NF_GENERIC);
 
   const nf_function &function() const { return table; }
   const Problem &problem() const { return served; }

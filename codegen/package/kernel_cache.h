@@ -1,6 +1,6 @@
-// Compiled kernels on disk, found again by what they were compiled from: what is read of the problem, the norm's text, the schedule, the target, and this
-// very build of normforge and LLVM. Several processes may share a directory: an entry appears by rename, complete, and carries a checksum,
-// so that one that was damaged is compiled again.
+// Compiled kernels on disk, found again by what they were compiled from: what is read of the problem, the norm's text, the schedule, the
+// target, and this very build of normforge and LLVM. Several processes may share a directory: an entry appears by rename, complete, and
+// carries a checksum, so that one that was damaged is compiled again.
 #pragma once
 
 #include <optional>

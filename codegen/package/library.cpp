@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <regex>
 #include <set>
 
 #include "codegen/package/embedded.h"
@@ -69,13 +70,7 @@ if(NOT TARGET @NAME@::@NAME@)
   unset(@NAME@_prefix)
 endif()
 )";
-  std::string config;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t mark = text.find("@NAME@", begin);
-    config += text.substr(begin, mark - begin) + (mark == text.npos ? "" : library);
-    begin = mark == text.npos ? mark : mark + 6;
-  }
-  return config;
+  return std::regex_replace(text, std::regex("@NAME@"), library);
 }
 
 } // namespace
@@ -117,7 +112,7 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
       std::vector<nf_step> steps;
       for (const Step &step : kernel.steps)
         steps.push_back({nullptr, step.items, step.item_bytes});
-      table.add_kernel(*chosen.plan, *chosen.target, kernel, steps);
+      table.add_kernel(*chosen.plan, *chosen.target, kernel, steps, chosen.origin);
       symbols.push_back(add_kernel(name, kernel, added, kernel_members));
     }
     library.functions.push_back(table.function().name);

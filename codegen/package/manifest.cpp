@@ -33,6 +33,7 @@ std::string manifest_text(const std::string &library, const std::vector<Problem>
       entries.push_back(Object{{"problem", to_text(selected.plan->problem)},
                                {"schedule", kernel.schedule},
                                {"target", std::string(selected.target->name)},
+                               {"origin", selected.origin == NF_GENERIC ? "generic" : "specialized"},
                                {"object", object_name(kernel)},
                                {"bytes", int64_t(kernel.object.size())}});
     }

@@ -135,14 +135,14 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
     std::ranges::move(generic_plans(function, full), std::back_inserter(plans));
 
     std::set<std::string> texts;
-    const size_t first_plan = selection.plans.size();
-    for (SweepPlan &plan : plans)
-      if (texts.insert(to_text(plan.problem)).second)
-        selection.plans.push_back(std::move(plan));
+    std::vector<std::pair<const SweepPlan *, nf_origin>> distinct;
+    for (size_t i = 0; i < plans.size(); ++i)
+      if (texts.insert(to_text(plans[i].problem)).second)
+        distinct.emplace_back(&selection.plans.emplace_back(std::move(plans[i])), i < narrowest_first.size() ? NF_SPECIALIZED : NF_GENERIC);
     for (const Target *target : best_first) {
       const Numerics numerics = pinned_numerics(full, *target);
-      for (size_t i = first_plan; i < selection.plans.size(); ++i)
-        selected.kernels.push_back({&selection.plans[i], target, schedule_for(selection.plans[i], *target, numerics)});
+      for (const auto &[plan, origin] : distinct)
+        selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics), origin});
     }
     for (const SelectedKernel &kernel : selected.kernels) { // levels differ in fma alone, and only where one has none
       Numerics best = selected.kernels.front().schedule.numerics;

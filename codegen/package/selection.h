@@ -20,6 +20,7 @@ struct SelectedKernel {
   const SweepPlan *plan;
   const Target *target;
   Schedule schedule;
+  nf_origin origin;
 };
 
 struct SelectedFunction {

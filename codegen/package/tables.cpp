@@ -178,7 +178,7 @@ llvm::Constant *kernels(TableModule &module, const nf_function &function, const 
       return Image(buffer).fields(&nf_buffer::count, &nf_buffer::bytes);
     });
     return Image(kernel)
-        .fields(&nf_kernel::level, &nf_kernel::tuned, &nf_kernel::needs, &nf_kernel::takes, &nf_kernel::dense, &nf_kernel::rows,
+        .fields(&nf_kernel::level, &nf_kernel::origin, &nf_kernel::needs, &nf_kernel::takes, &nf_kernel::dense, &nf_kernel::rows,
                 &nf_kernel::in_place, &nf_kernel::ranges, &nf_kernel::steps, &nf_kernel::buffers, &nf_kernel::grain_bytes)
         .pointer(&nf_kernel::step, steps)
         .pointer(&nf_kernel::buffer, buffers)

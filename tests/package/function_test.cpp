@@ -80,7 +80,7 @@ TEST(FunctionTable, MasksOfAKernel) {
   const nf_kernel &entry = table.function().kernel[0];
   const auto bit = [&](const char *name) { return uint64_t(1) << problem.norm->program.tensor_named(name); };
   EXPECT_EQ(entry.level, 3);
-  EXPECT_EQ(entry.tuned, 0);
+  EXPECT_EQ(entry.origin, NF_GENERIC);
   EXPECT_EQ(entry.needs, bit("x") | bit("residual") | bit("gamma") | bit("y"));
   EXPECT_EQ(entry.takes, entry.needs);
   EXPECT_FALSE(entry.dense & bit("x"));

@@ -19,7 +19,7 @@ struct ChooseTest : ::testing::Test {
   ChooseTest() {
     sample.tensors[size_t(y)].in_place = bit(x);
     tuned = &sample.add_kernel("tuned", see, {.outer = 1, .tiled = 0, .tile = 1});
-    tuned->tuned = 1;
+    tuned->origin = NF_TUNED;
     sample.add_kernel("generic", see, {.outer = 1, .tiled = 0, .tile = 1});
     sample.set_pointer(gamma, nullptr);
   }
@@ -29,14 +29,14 @@ struct ChooseTest : ::testing::Test {
     const nf_choice choice = sample.which(options);
     ASSERT_NE(choice.problem, nullptr) << choice.why;
     EXPECT_STREQ(choice.problem, "tuned");
-    EXPECT_EQ(choice.tuned, 1);
+    EXPECT_EQ(choice.origin, NF_TUNED);
     EXPECT_EQ(std::string(choice.why).rfind("tuned: ", 0), 0u);
   }
   void expect_generic(const std::string &why, const nf_options *options = nullptr) {
     const nf_choice choice = sample.which(options);
     ASSERT_NE(choice.problem, nullptr) << choice.why;
     EXPECT_STREQ(choice.problem, "generic");
-    EXPECT_EQ(choice.why, "generic: no tuned kernel " + why);
+    EXPECT_EQ(choice.why, "generic: no specialized kernel " + why);
   }
 
   Sample sample;
@@ -164,7 +164,7 @@ TEST_F(ChooseTest, AGenericKernelThatStandsFirst) {
 
 TEST_F(ChooseTest, ReasonsNameTheNearest) {
   nf_kernel &other = sample.add_kernel("other", see, {.outer = 1, .tiled = 0, .tile = 1});
-  other.tuned = 1;
+  other.origin = NF_SPECIALIZED;
   other.needs = bit(gamma);                         // fails at an earlier condition than
   sample.kernels.front().ranges[rows] = {100, 200}; // this one
   expect_generic("for rows=4; the nearest serves 100..200");

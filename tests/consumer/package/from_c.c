@@ -110,6 +110,20 @@ static void check_statuses(void) {
   expect(other_norms_batch_norm_train_f32(&train, NULL) == OTHER_NORMS_REQUIREMENT, "one value a channel is refused");
 }
 
+static void check_which(void) {
+  norms_layer_norm_f32_args args = arguments();
+  norms_choice choice;
+  expect(norms_layer_norm_f32_which(&args, NULL, &choice) == NORMS_OK && choice.origin == NORMS_GENERIC,
+         "rows apart take a generic kernel");
+  expect(strstr(choice.why, "strides") != NULL, "and that is why");
+  args.x_stride_rows = 0;
+  expect(norms_layer_norm_f32_which(&args, NULL, &choice) == NORMS_OK && choice.origin == NORMS_SPECIALIZED, "dense ones their own");
+  expect(strcmp(choice.problem, "layer_norm cols=37") == 0, "that of norms.txt");
+  args.cols = COLS - 1;
+  expect(norms_layer_norm_f32_which(&args, NULL, &choice) == NORMS_OK && choice.origin == NORMS_GENERIC, "other columns a generic one");
+  expect(strstr(choice.why, "cols=36") != NULL, "and that is why");
+}
+
 static void check_workspace(void) {
   const float values[4] = {1, 2, 3, 5};
   float out[4] = {7, 7, 7, 7};
@@ -154,6 +168,7 @@ int main(void) {
   check_values();
   check_levels();
   check_statuses();
+  check_which();
   check_workspace();
   check_levels_of_other();
   check_description();
