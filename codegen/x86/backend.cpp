@@ -11,6 +11,49 @@
 
 namespace normforge::x86 {
 
+namespace {
+
+/// A length must be known where the axis that it bounds is looped over.
+std::optional<std::string> unordered_length(const SweepPlan &plan, const NestShape &shape) {
+  const Program &program = plan.program();
+  AxisSet outside = 0;
+  for (int axis : shape.kept)
+    outside |= axis_bit(axis);
+  const auto problem_with = [&](int axis) -> std::optional<std::string> {
+    const int length = program.axes[size_t(axis)].length;
+    if (length < 0 || !(program.axes_of(program.tensors[size_t(length)]) & (shape.nest.kept | shape.nest.reduced) & ~outside))
+      return std::nullopt;
+    return llvm::formatv("{0}: axis {1} is bounded by {2}, whose axes must stand outside it in memory order", program.name, program.axes[size_t(axis)].name,
+                         program.tensors[size_t(length)].name)
+        .str();
+  };
+  for (int axis : shape.kept)
+    if (const auto reason = problem_with(axis))
+      return reason;
+  for (int axis : shape.reduced) {
+    if (const auto reason = problem_with(axis))
+      return reason;
+    outside |= axis_bit(axis);
+  }
+  return shape.inner ? std::nullopt : problem_with(shape.vector_axis);
+}
+
+/// Row buffers need fixed extents, and room: on the stack, or in registers.
+std::optional<std::string> oversized_buffer(const SweepPlan &plan, const NestShape &shape, const Residency &residency, const X86Mapping &mapping,
+                                            const Target &target) {
+  const char *word = mapping.keep == Keep::scratch ? "scratch" : "registers";
+  if (!kept_elements(plan, shape))
+    return llvm::formatv("schedule: keep={0}: the reduced extents are not fixed; use keep=reread", word).str();
+  const int64_t room = mapping.keep == Keep::scratch ? kStackBytes : int64_t(target.vector_registers) * mapping.vector / 8;
+  if (residency.row_bytes() > room / mapping.rows)
+    return llvm::formatv("schedule: keep={0}: {1} rows at once of {2} bytes exceed {3} bytes; use fewer rows or keep=reread", word, mapping.rows,
+                         residency.row_bytes(), room)
+        .str();
+  return std::nullopt;
+}
+
+} // namespace
+
 std::span<const Knob> X86Backend::knobs() const { return mapping_knobs(); }
 
 Schedule X86Backend::default_schedule(const SweepPlan &plan, const Target &target) const {
@@ -30,6 +73,23 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
   if (mapping.vector > target.vector_bits)
     return llvm::formatv("schedule: vector={0}: {1} has registers of {2} bits", mapping.vector, target.name, target.vector_bits).str();
+  bool keeps = mapping.keep == Keep::reread, streams = !mapping.stream;
+  for (const Nest &nest : plan.nests) {
+    const NestShape shape = shape_of(plan, nest, numerics, mapping);
+    if (const auto reason = unordered_length(plan, shape))
+      return reason;
+    const Residency residency = residency_of(plan, shape, mapping.keep);
+    if (residency.slots) {
+      if (const auto reason = oversized_buffer(plan, shape, residency, mapping, target))
+        return reason;
+      keeps = true;
+    }
+    streams |= shape.streams;
+  }
+  if (!keeps)
+    return std::string("schedule: keep: no sweep leaves anything that a later one needs and that costs more than a load; use keep=reread");
+  if (!streams)
+    return std::string("schedule: store=stream: no sweep only writes; use store=normal");
   return std::nullopt;
 }
 

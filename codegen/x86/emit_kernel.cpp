@@ -16,7 +16,7 @@ namespace LLVM = mlir::LLVM;
 
 Emitter::Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target)
     : ir(ir), plan(plan), shape(shape), numerics(numerics), mapping(mapping), target(target),
-      compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
+      residency(residency_of(plan, shape, mapping.keep)), short_nans(has_short_nans(plan)), paired(pairs_lanes(plan, shape, mapping)), compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
 
 void Emitter::emit(llvm::StringRef symbol) {
   mlir::OpBuilder::InsertionGuard guard(ir);
@@ -25,10 +25,13 @@ void Emitter::emit(llvm::StringRef symbol) {
   mlir::Block *entry = function.addEntryBlock(ir);
   ir.setInsertionPointToStart(entry);
   load_arguments(entry->getArgument(0));
+  make_buffers();
   if (shape.inner)
     emit_inner_items(entry->getArgument(1), entry->getArgument(2));
   else
     emit_outer_items(entry->getArgument(1), entry->getArgument(2));
+  if (shape.streams) // orders the streaming stores before whatever tells another thread that they are done
+    LLVM::CallIntrinsicOp::create(ir, ir.getStringAttr("llvm.x86.sse.sfence"), mlir::ValueRange());
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
 }
 
@@ -111,6 +114,30 @@ View Emitter::make_view(Value args, int tensor) {
   return view;
 }
 
+/// Buffers for the point values that sweeps leave to later ones, for each row that is worked on at once.
+void Emitter::make_buffers() {
+  if (!residency.slots)
+    return;
+  Value memory = ir.stack(residency.row_bytes() * mapping.rows);
+  for (int slot = 0; slot < residency.slots; ++slot) {
+    View view;
+    view.dtype = plan.specialized.compute;
+    view.axes = shape.nest.reduced | axis_bit(shape.vector_axis);
+    view.base = ir.address(memory, ir.getI8Type(), ir.i64(residency.slot_bytes * slot));
+    view.stride.resize(size_t(rank()));
+    int64_t inside = 1;
+    for (int axis = rank() - 1; axis >= 0; --axis) {
+      if (!(view.axes & axis_bit(axis)))
+        continue;
+      view.stride[size_t(axis)] = ir.i64(inside);
+      const int64_t extent = shape.nest.reduced & axis_bit(axis) ? plan.specialized.axes[size_t(axis)].extent.lo : 1;
+      inside *= axis == shape.vector_axis ? (shape.inner ? padded_run(shape, extent) : shape.width) : extent;
+    }
+    view.contiguous = view.own = true;
+    views.push_back(view);
+  }
+}
+
 /// The frame of one kept index: `item` counts the kept axes other than the vector axis, innermost fastest.
 Frame Emitter::frame_at(Value item) {
   Frame frame;
@@ -184,12 +211,18 @@ void Emitter::emit_outer_items(Value begin, Value end) {
 }
 
 void Emitter::emit_rows(Frames &rows) {
+  filled.assign(plan.program().nodes.size(), 0);
+  for (size_t r = 0; r < rows.size(); ++r)
+    for (int slot = 0; slot < residency.slots; ++slot) {
+      const size_t buffer = views.size() - size_t(residency.slots - slot);
+      rows[r].pointer[buffer] = ir.address(views[buffer].base, ir.getI8Type(), ir.i64(residency.row_bytes() * int64_t(r)));
+    }
   for (NodeId id : shape.nest.rows)
     evaluate(id, rows);
   for (const Write &row_write : shape.nest.row_writes)
     for (Frame &frame : rows)
       write(row_write, frame, /*asks=*/true);
-  for (const Sweep &sweep : shape.nest.sweeps)
+  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
     emit_sweep(sweep, rows);
 }
 

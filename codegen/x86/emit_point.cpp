@@ -61,6 +61,8 @@ Value Emitter::in_lanes(NodeId id, Frame &frame) {
 
 Value Emitter::compute(NodeId id, Frame &frame) {
   const Node &n = node(id);
+  if (filled[size_t(id)])
+    return load(buffer_of(id), frame);
   switch (n.op) {
   case Op::constant:
     return emit_constant(ir, compute_type, n.value);
@@ -122,33 +124,73 @@ Value Emitter::fused(const Node &n, Frame &frame) {
   return mlir::math::FmaOp::create(ir, v[0], v[1], v[2]);
 }
 
-/// The operand at index 0 of the axes that are gone; 0 where they have no index.
+/// Axes of `over` that the lengths of ragged axes of `over` vary over.
+AxisSet Emitter::length_axes(AxisSet over) const {
+  const Program &program = plan.program();
+  AxisSet axes = 0;
+  for (int axis = 0; axis < rank(); ++axis)
+    if (const int length = program.axes[size_t(axis)].length; (over & axis_bit(axis)) && length >= 0)
+      axes |= program.axes_of(program.tensors[size_t(length)]) & over;
+  return axes;
+}
+
+/// Binds the axes of `over` to the first index that exists: 0, but where a length may leave nothing at 0, the first that has a length.
+void Emitter::bind_first(AxisSet over, Frame &frame) {
+  llvm::SmallVector<int> searched;
+  const AxisSet lengths = length_axes(over);
+  Values found{ir.boolean(false)};
+  for (int axis = 0; axis < rank(); ++axis)
+    if (lengths & axis_bit(axis)) {
+      searched.push_back(axis);
+      found.push_back(ir.i64(0));
+    }
+  const std::function<Values(size_t, Frame, mlir::ValueRange)> search = [&](size_t depth, Frame at, mlir::ValueRange carried) -> Values {
+    if (depth < searched.size())
+      return ir.loop(ir.i64(0), extents[size_t(searched[depth])], 1, carried, [&](Value index, mlir::ValueRange inner) {
+        Frame next = at;
+        bind(next, searched[depth], index);
+        return search(depth + 1, next, inner);
+      });
+    Value exists = ir.boolean(true);
+    for (int axis = 0; axis < rank(); ++axis)
+      if ((over & axis_bit(axis)) && plan.program().axes[size_t(axis)].length >= 0)
+        exists = ir.logical_and(exists, ir.is(arith::CmpIPredicate::sgt, bound_of(axis, at), ir.i64(0)));
+    Values next{arith::OrIOp::create(ir, carried[0], exists)};
+    for (size_t i = 0; i < searched.size(); ++i)
+      next.push_back(arith::SelectOp::create(ir, carried[0], carried[i + 1], at.index[size_t(searched[i])]));
+    return next;
+  };
+  if (!searched.empty()) {
+    Frame clear = frame;
+    for (int axis : searched)
+      rebind(clear, axis, ir.i64(0));
+    found = search(0, clear, found);
+  }
+  for (int axis = 0; axis < rank(); ++axis)
+    if (over & axis_bit(axis)) {
+      const auto at = llvm::find(searched, axis);
+      rebind(frame, axis, at == searched.end() ? ir.i64(0) : found[size_t(at - searched.begin()) + 1]);
+    }
+}
+
+/// The operand at the first index of the axes that are gone; 0 where they have no index.
 Value Emitter::evaluate_first(const Node &n, Frame &frame) {
-  Frame at = frame;
   Value exists = ir.boolean(true);
   for (int axis = 0; axis < rank(); ++axis)
-    if (n.over & axis_bit(axis)) {
-      at.index[size_t(axis)] = ir.i64(0);
-      if (plan.specialized.axes[size_t(axis)].extent.lo < 1)
-        exists = ir.logical_and(exists, ir.is(arith::CmpIPredicate::sgt, extents[size_t(axis)], ir.i64(0)));
-    }
+    if ((n.over & axis_bit(axis)) && plan.specialized.axes[size_t(axis)].extent.lo < 1)
+      exists = ir.logical_and(exists, ir.is(arith::CmpIPredicate::sgt, extents[size_t(axis)], ir.i64(0)));
+  Frame at = frame;
   for (size_t id = 0; id < at.value.size(); ++id)
     if (node(NodeId(id)).axes & n.over)
       at.value[id] = at.splat[id] = {};
   if (shape.vector_axis >= 0 && (n.over & axis_bit(shape.vector_axis)))
     at.lanes = {};
-  const mlir::Type type = at.lanes.width && varies(n.operands[0], shape.vector_axis) ? mlir::Type(ir.vector(at.lanes.width, compute_type)) : compute_type;
+  const bool vector = at.lanes.width && varies(n.operands[0], shape.vector_axis);
+  const mlir::Type type = vector ? mlir::Type(ir.vector(at.lanes.width, compute_type)) : compute_type;
   return ir.when_else(
       exists, type,
       [&] {
-        for (size_t v = 0; v < views.size(); ++v)
-          if (views[v].base && (views[v].axes & n.over)) {
-            at.pointer[v] = views[v].base;
-            for (int axis = 0; axis < rank(); ++axis)
-              if ((views[v].axes & axis_bit(axis)) && at.index[size_t(axis)] && axis != shape.vector_axis)
-                at.pointer[v] = ir.address(at.pointer[v], storage_type(ir.getContext(), views[v].dtype),
-                                           ir.mul(at.index[size_t(axis)], views[v].stride[size_t(axis)]));
-          }
+        bind_first(n.over, at);
         return Values{evaluate(n.operands[0], at)};
       },
       [&] { return Values{emit_constant(ir, type, 0)}; })[0];
@@ -157,10 +199,7 @@ Value Emitter::evaluate_first(const Node &n, Frame &frame) {
 /// How many elements exist over the axes `over`: a product, but where an axis is ragged and its length varies over the others, a sum.
 Value Emitter::count_over(AxisSet over, Frame frame) {
   const auto &axes = plan.program().axes;
-  AxisSet lengths = 0; // axes of `over` that lengths vary over
-  for (int axis = 0; axis < rank(); ++axis)
-    if ((over & axis_bit(axis)) && axes[size_t(axis)].length >= 0)
-      lengths |= plan.program().axes_of(plan.program().tensors[size_t(axes[size_t(axis)].length)]) & over;
+  const AxisSet lengths = length_axes(over);
   Value count = ir.i64(1);
   for (int axis = 0; axis < rank(); ++axis)
     if ((over & ~lengths & axis_bit(axis)) && axes[size_t(axis)].length < 0)

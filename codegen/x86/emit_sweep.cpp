@@ -14,29 +14,40 @@ namespace normforge::x86 {
 namespace arith = mlir::arith;
 using Predicate = arith::CmpIPredicate;
 
+constexpr int64_t kLineBytes = 64;
+
 class SweepEmitter {
 public:
-  SweepEmitter(Emitter &kernel, const Sweep &sweep, size_t rows);
+  SweepEmitter(Emitter &kernel, size_t sweep, size_t rows);
   void run(Frames &rows);
 
 private:
   ReduceTree make_tree(size_t rows);
   Values level(size_t depth, Frames rows, mlir::ValueRange state);
   Values run_of(const Frames &rows, mlir::ValueRange state);
+  Values written_run(const Frames &rows, Value end);
   Values piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
   Values block(Frames rows, Value index, Value active, mlir::ValueRange state);
   Value accumulate(NodeId reduction, Frame &frame, Value sum);
   void spread_scalars(Frames &rows);
+  void prefetch(const Frame &frame, int64_t rows);
 
   Emitter &kernel;
   Ir &ir;
   const NestShape &shape;
   const Sweep &sweep;
+  const std::vector<NodeId> &points, &leaves;
+  const bool unrolled;      // every loop: its buffers become registers
+  const bool prefetches;    // the last sweep that reduces fetches what the next rows will read
+  bool lies_alike(const View &view, int64_t bytes) const;
+  bool nontemporal = false; // what is written now
   ReduceTree tree;
 };
 
-SweepEmitter::SweepEmitter(Emitter &kernel, const Sweep &sweep, size_t rows)
-    : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(sweep), tree(make_tree(rows)) {}
+SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
+    : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
+      leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
+      prefetches(kernel.mapping.prefetch && shape.inner && index + 2 == std::max<size_t>(2, shape.nest.sweeps.size())), tree(make_tree(rows)) {}
 
 /// The shape of the tree, from what is known of the extents.
 ReduceTree SweepEmitter::make_tree(size_t rows) {
@@ -73,7 +84,7 @@ void SweepEmitter::run(Frames &rows) {
       const NodeId id = sweep.reductions[i];
       Value sum = sums[r * sweep.reductions.size() + i];
       if (shape.inner)
-        sum = fold_lanes(ir, kernel.node(id).op, sum, kernel.numerics.fold_high);
+        sum = fold_lanes(ir, kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum, kernel.numerics.fold_high);
       else if (!kernel.varies(id, shape.vector_axis))
         sum = ir.first_lane(sum);
       rows[r].value[size_t(id)] = sum;
@@ -93,7 +104,7 @@ void SweepEmitter::spread_scalars(Frames &rows) {
   };
   if (shape.vector_axis < 0)
     return;
-  for (NodeId id : sweep.points)
+  for (NodeId id : points)
     if (kernel.varies(id, shape.vector_axis) && !is_reduction(kernel.node(id).op) && info(kernel.node(id).op).operands > 1)
       for (int i = 0; i < info(kernel.node(id).op).operands; ++i)
         spread(kernel.node(id).operands[size_t(i)]);
@@ -102,7 +113,7 @@ void SweepEmitter::spread_scalars(Frames &rows) {
 /// The loop over reduced axis `depth`, and all within.
 Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
   if (depth > 0 || shape.reduced.empty()) {
-    kernel.evaluate_bound(sweep.points, rows);
+    kernel.evaluate_bound(points, rows);
     spread_scalars(rows);
   }
   if (shape.reduced.empty())
@@ -115,7 +126,7 @@ Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
     for (Frame &frame : inner)
       kernel.bind(frame, axis, index);
     return level(depth + 1, inner, carried);
-  });
+  }, unrolled);
 }
 
 /// One run, piece by piece.
@@ -124,6 +135,8 @@ Values SweepEmitter::run_of(const Frames &rows, mlir::ValueRange state) {
   Value end = kernel.bound_of(axis, rows.front());
   const int64_t chunk = kernel.numerics.chunk;
   const bool whole = kernel.plan.specialized.axes[size_t(axis)].extent.hi <= chunk;
+  if (shape.streams && sweep.reductions.empty())
+    return written_run(rows, end);
   if (tree.shape() == ReduceTree::one_chunk)
     return piece(rows, ir.i64(0), end, state);
   if (whole)
@@ -132,6 +145,75 @@ Values SweepEmitter::run_of(const Frames &rows, mlir::ValueRange state) {
     Value stop = ir.min(ir.add(begin, ir.i64(chunk)), end);
     return tree.end_piece(piece(rows, begin, stop, carried), ir.is(Predicate::eq, stop, end));
   });
+}
+
+/// A run of a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache line's boundary, where
+/// all that is written lies alike to such boundaries; else with normal stores.
+Values SweepEmitter::written_run(const Frames &rows, Value end) {
+  Value line = ir.i64(kLineBytes - 1), first, alike = ir.boolean(true);
+  int64_t bytes = 0;
+  for (const Write &write : sweep.writes) {
+    const View &view = kernel.views[size_t(write.tensor)];
+    bytes = std::max<int64_t>(bytes, info(view.dtype).bytes);
+  }
+  for (const Write &write : sweep.writes)
+    for (size_t r = 0; r < rows.size(); ++r) {
+      const View &view = kernel.views[size_t(write.tensor)];
+      if (!view.contiguous || info(view.dtype).bytes != bytes)
+        continue;
+      Frame at = rows[r];
+      kernel.bind(at, shape.reduced.back(), ir.i64(0));
+      Value past = ir.logical_and(ir.integer(kernel.address_of(view, size_t(write.tensor), at)), line);
+      if (!shape.inner) { // each index of the run writes a tile; all of them on boundaries
+        for (int axis : shape.reduced)
+          past = ir.logical_or(past, ir.logical_and(ir.mul(view.stride[size_t(axis)], ir.i64(bytes)), line));
+        alike = ir.logical_and(alike, ir.is(Predicate::eq, past, ir.i64(0)));
+      } else if (!first) {
+        first = past;
+      } else if (r == 0 || !lies_alike(view, bytes)) {
+        alike = ir.logical_and(alike, ir.is(Predicate::eq, past, first));
+      }
+    }
+  const auto normal = [&] { return piece(rows, ir.i64(0), end, {}); };
+  const auto streaming = [&] {
+    Value begin = ir.i64(0);
+    if (shape.inner) {
+      begin = ir.min(end, ir.div(ir.logical_and(ir.sub(ir.i64(kLineBytes), first), line), ir.i64(bytes)));
+      piece(rows, ir.i64(0), begin, {});
+    }
+    nontemporal = true;
+    piece(rows, begin, end, {});
+    nontemporal = false;
+    return Values();
+  };
+  return ir.when_else(alike, {}, streaming, normal);
+}
+
+/// Whether rows of a tensor are known to be whole cache lines apart.
+bool SweepEmitter::lies_alike(const View &view, int64_t bytes) const {
+  for (int axis : shape.kept)
+    if (const auto stride = constant(view.stride[size_t(axis)]); (view.axes & axis_bit(axis)) && (!stride || *stride * bytes % kLineBytes))
+      return false;
+  return true;
+}
+
+/// Fetches what the rows `mapping.prefetch` groups further on will read at this block first: the tensors that vary over kept axes.
+void SweepEmitter::prefetch(const Frame &frame, int64_t rows) {
+  for (NodeId id : shape.nest.sweeps.front().points) {
+    const Node &n = kernel.node(id);
+    if (n.op != Op::tensor || !kernel.varies(id, shape.vector_axis) || !(n.axes & shape.nest.kept))
+      continue;
+    const View &view = kernel.views[size_t(n.symbol)];
+    int innermost = -1; // of the axes that tell one row from the next
+    for (int axis : shape.kept)
+      if (view.axes & axis_bit(axis))
+        innermost = axis;
+    Value ahead = ir.mul(view.stride[size_t(innermost)], ir.i64(rows * kernel.mapping.prefetch));
+    const int64_t bytes = info(view.dtype).bytes, line = kLineBytes / bytes;
+    for (int64_t element = 0; element < shape.width; element += line)
+      ir.prefetch(ir.address(ir.address(kernel.address_of(view, size_t(n.symbol), frame), ir.getI8Type(), ir.mul(ahead, ir.i64(bytes))),
+                             ir.getI8Type(), ir.i64(element * bytes)));
+  }
 }
 
 Values SweepEmitter::piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state) {
@@ -147,10 +229,10 @@ Values SweepEmitter::piece(const Frames &rows, Value begin, Value end, mlir::Val
   };
   Value length = ir.sub(end, begin);
   Value main = ir.add(begin, ir.round_down(length, step * unroll));
-  Values next = ir.loop(begin, main, step * unroll, state, blocks(unroll));
+  Values next = ir.loop(begin, main, step * unroll, state, blocks(unroll), unrolled);
   Value full = ir.add(begin, ir.round_down(length, step));
   if (unroll > 1)
-    next = ir.loop(main, full, step, next, blocks(1));
+    next = ir.loop(main, full, step, next, blocks(1), unrolled);
   if (step == 1)
     return next;
   Value left = ir.sub(end, full);
@@ -165,7 +247,7 @@ Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRa
       kernel.bind(frame, shape.reduced.back(), index);
     frame.lanes = lanes;
   }
-  for (NodeId id : sweep.points)
+  for (NodeId id : points)
     kernel.evaluate(id, rows);
   Values next(state);
   for (size_t i = 0; i < sweep.reductions.size(); ++i)
@@ -173,9 +255,15 @@ Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRa
       Value &sum = next[r * sweep.reductions.size() + i];
       sum = accumulate(sweep.reductions[i], rows[r], sum);
     }
+  for (NodeId id : leaves)
+    for (Frame &frame : rows)
+      kernel.store(kernel.buffer_of(id), kernel.in_lanes(id, frame), frame);
   for (const Write &write : sweep.writes)
     for (Frame &frame : rows)
-      kernel.write(write, frame, shape.asks_at_points);
+      kernel.write(write, frame, shape.asks_at_points, nontemporal);
+  if (prefetches && !active)
+    for (const Frame &frame : rows)
+      prefetch(frame, int64_t(rows.size()));
   return next;
 }
 
@@ -193,8 +281,11 @@ Value SweepEmitter::accumulate(NodeId reduction, Frame &frame, Value sum) {
   return next;
 }
 
-void Emitter::emit_sweep(const Sweep &sweep, Frames &rows) {
-  SweepEmitter(*this, sweep, rows.size()).run(rows);
+void Emitter::emit_sweep(size_t index, Frames &rows) {
+  const Sweep &sweep = shape.nest.sweeps[index];
+  SweepEmitter(*this, index, rows.size()).run(rows);
+  for (NodeId id : residency.leaves[index])
+    filled[size_t(id)] = 1;
   for (NodeId id : sweep.rows)
     evaluate(id, rows);
   for (const Write &row_write : sweep.row_writes)

@@ -8,24 +8,28 @@
 
 #include "codegen/target.h"
 #include "codegen/x86/ir.h"
+#include "codegen/x86/lane_order.h"
 #include "codegen/x86/nest_shape.h"
+#include "codegen/x86/residency.h"
 
 namespace normforge::x86 {
 
-/// A tensor or temporary as the function sees it.
+/// A tensor, a temporary or a row buffer as the function sees it.
 struct View {
   DType dtype = DType::f32;
   AxisSet axes = 0;
   Value base;                ///< null: not used here
   std::vector<Value> stride; ///< by axis, in elements
   bool contiguous = false;   ///< neighbours along the vector axis are neighbours in memory
+  bool own = false;          ///< the row's own buffer: padded to whole vectors, and where the vector axis is kept, one tile of it
 };
 
 /// How many elements a vector value stands for.
 struct Lanes {
   int width = 0; ///< 0: scalars
-  Value active;  ///< how many of them exist; null: all
-  Value mask;    ///< the same as a vector of i1
+  Value active;  ///< how many of them exist, in memory order; null: all
+  Value mask;    ///< the same as a vector of i1, in lane order
+  Value stored;  ///< and in memory order
 };
 
 /// Where the loops stand for one row, and what is known there.
@@ -53,11 +57,12 @@ private:
   void emit_inner_items(Value begin, Value end);
   void emit_outer_items(Value begin, Value end);
   Frame frame_at(Value item);
+  void make_buffers();
   void emit_rows(Frames &rows);
   void if_kept(Frame &frame, const std::function<void()> &body);
 
   // emit_sweep.cpp
-  void emit_sweep(const Sweep &sweep, Frames &rows);
+  void emit_sweep(size_t sweep, Frames &rows);
   friend class SweepEmitter;
 
   // emit_point.cpp
@@ -67,18 +72,25 @@ private:
   Value compute(NodeId id, Frame &frame);
   Value evaluate_first(const Node &node, Frame &frame);
   Value fused(const Node &node, Frame &frame);
+  AxisSet length_axes(AxisSet over) const;
+  void bind_first(AxisSet over, Frame &frame);
   Value count_over(AxisSet over, Frame frame);
   Value in_lanes(NodeId id, Frame &frame);
   bool is_bound(AxisSet axes, const Frame &frame) const;
 
   // access.cpp
   void bind(Frame &frame, int axis, Value index);
+  void rebind(Frame &frame, int axis, Value index);
   Value address_of(const View &view, size_t index, const Frame &frame);
   Value bound_of(int axis, const Frame &frame);
   Lanes lanes_of(int width, Value active);
+  unsigned buffer_alignment(mlir::VectorType type) const;
   Value load(int tensor, const Frame &frame);
+  Value widened(const View &view, Value stored);
+  Value narrowed(const View &view, Value computed);
   void store(int tensor, Value value, const Frame &frame, bool nontemporal = false);
-  void write(const Write &write, Frame &frame, bool asks);
+  void write(const Write &write, Frame &frame, bool asks, bool nontemporal = false);
+  int buffer_of(NodeId kept) const;
 
   int rank() const { return int(plan.program().axes.size()); }
   const Node &node(NodeId id) const { return plan.program().node(id); }
@@ -90,8 +102,12 @@ private:
   const Numerics &numerics;
   const X86Mapping &mapping;
   const Target &target;
+  const Residency residency;
+  const bool short_nans;
+  const bool paired; // lanes hold even elements, then odd ones
   mlir::Type compute_type;
-  std::vector<View> views;    // tensors, then temporaries
+  std::vector<char> filled;   // by node: its buffer holds the row's values
+  std::vector<View> views;    // tensors, then temporaries, then row buffers
   std::vector<Value> extents; // by axis
   std::vector<Value> scalars; // by scalar, in the compute type
 };

@@ -26,14 +26,21 @@ Value Ir::min(Value a, Value b) { return createOrFold<arith::MinSIOp>(a, b); }
 Value Ir::max(Value a, Value b) { return createOrFold<arith::MaxSIOp>(a, b); }
 Value Ir::is(arith::CmpIPredicate predicate, Value a, Value b) { return createOrFold<arith::CmpIOp>(predicate, a, b); }
 Value Ir::logical_and(Value a, Value b) { return createOrFold<arith::AndIOp>(a, b); }
+Value Ir::logical_or(Value a, Value b) { return createOrFold<arith::OrIOp>(a, b); }
 Value Ir::round_down(Value value, int64_t by) { return by == 1 ? value : sub(value, rem(value, i64(by))); }
 
-Values Ir::loop(Value lo, Value hi, int64_t step, mlir::ValueRange carried, const LoopBody &body) {
+Values Ir::loop(Value lo, Value hi, int64_t step, mlir::ValueRange carried, const LoopBody &body, bool unrolled) {
   const auto first = constant(lo), end = constant(hi);
   if (lo == hi || (first && end && *first >= *end))
     return Values(carried);
   if (first && end && *first + step >= *end)
     return body(lo, carried);
+  if (unrolled && first && end) {
+    Values next(carried);
+    for (int64_t index = *first; index < *end; index += step)
+      next = body(i64(index), next);
+    return next;
+  }
   Value by = i64(step);
   auto op = scf::ForOp::create(*this, lo, hi, by, carried);
   OpBuilder::InsertionGuard guard(*this);
@@ -92,6 +99,8 @@ void Ir::store(Value value, Value pointer, unsigned alignment, bool nontemporal)
   LLVM::StoreOp::create(*this, value, pointer, alignment, /*isVolatile=*/false, nontemporal);
 }
 
+void Ir::prefetch(Value pointer) { LLVM::Prefetch::create(*this, pointer, /*rw=*/0u, /*locality=*/3u, /*data=*/1u); }
+
 Value Ir::stack(int64_t bytes) {
   OpBuilder::InsertionGuard guard(*this);
   mlir::Operation *function = getInsertionBlock()->getParentOp();
@@ -100,6 +109,8 @@ Value Ir::stack(int64_t bytes) {
   setInsertionPointToStart(&function->getRegion(0).front());
   return LLVM::AllocaOp::create(*this, pointer_type(), getI8Type(), i64(bytes), 64);
 }
+
+Value Ir::integer(Value pointer) { return LLVM::PtrToIntOp::create(*this, getI64Type(), pointer); }
 
 Value Ir::not_null(Value pointer) {
   return LLVM::ICmpOp::create(*this, LLVM::ICmpPredicate::ne, pointer, LLVM::ZeroOp::create(*this, pointer_type()));

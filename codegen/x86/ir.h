@@ -31,13 +31,15 @@ public:
   Value min(Value, Value);
   Value max(Value, Value);
   Value is(mlir::arith::CmpIPredicate, Value, Value);
-  Value logical_and(Value, Value);
+  Value logical_and(Value, Value); ///< bit by bit
+  Value logical_or(Value, Value);  ///< bit by bit
   /// value - value % by, for a positive constant `by`.
   Value round_down(Value, int64_t by);
 
   using LoopBody = std::function<Values(Value index, mlir::ValueRange carried)>;
   /// for (index = lo; index < hi; index += step), carrying values. Emits nothing when it is known to be empty, the body alone when it runs once.
-  Values loop(Value lo, Value hi, int64_t step, mlir::ValueRange carried, const LoopBody &body);
+  /// `unrolled`: with constant bounds, the bodies one after another.
+  Values loop(Value lo, Value hi, int64_t step, mlir::ValueRange carried, const LoopBody &body, bool unrolled = false);
 
   /// `carried` as it is where the condition fails. No branch where the condition is a constant.
   Values when(Value condition, mlir::ValueRange carried, const std::function<Values()> &body);
@@ -50,8 +52,10 @@ public:
   Value address(Value base, mlir::Type element, Value index);
   Value load(mlir::Type type, Value pointer, unsigned alignment);
   void store(Value value, Value pointer, unsigned alignment, bool nontemporal = false);
+  void prefetch(Value pointer);
   /// Memory of the function's frame, 64-byte aligned.
   Value stack(int64_t bytes);
+  Value integer(Value pointer);
   Value not_null(Value pointer);
   Value splat(Value scalar, int lanes);
   Value first_lane(Value vector);

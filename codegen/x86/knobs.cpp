@@ -9,8 +9,11 @@ constexpr int64_t kRows[] = {1, 2, 3, 4, 6, 8};
 constexpr int64_t kUnroll[] = {1, 2, 4};
 constexpr int64_t kVector[] = {512, 256, 128};
 constexpr int64_t kTile[] = {64, 16, 32, 128, 256};
+constexpr int64_t kKeep[] = {0, 1, 2};
+constexpr std::string_view kKeepWords[] = {"reread", "scratch", "registers"};
 constexpr int64_t kStore[] = {0, 1};
 constexpr std::string_view kStoreWords[] = {"normal", "stream"};
+constexpr int64_t kPrefetch[] = {0, 1, 2, 4};
 constexpr int64_t kGrain[] = {64 << 10, 16 << 10, 32 << 10, 128 << 10, 256 << 10, 1 << 20};
 
 constexpr Knob kKnobs[] = {
@@ -18,7 +21,9 @@ constexpr Knob kKnobs[] = {
     {"unroll", "vectors of lanes per iteration of the innermost loop: pays for loop overhead and address arithmetic", kUnroll, {}},
     {"vector", "bits of the registers that are used: narrower ones clock higher on some machines", kVector, {}},
     {"tile", "columns per work item where the contiguous axis is kept: wide ones use whole cache lines, narrow ones give more items", kTile, {}},
+    {"keep", "what later sweeps need of a point: read and computed again, kept in a row buffer, or kept in registers (short fixed rows)", kKeep, kKeepWords},
     {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
+    {"prefetch", "groups of rows ahead that are fetched while a group is reduced: hides the latency of the outer caches", kPrefetch, {}},
     {"grain", "bytes that are worth a thread", kGrain, {}},
 };
 
@@ -29,9 +34,10 @@ std::span<const Knob> mapping_knobs() { return kKnobs; }
 X86Mapping read_mapping(const Mapping &mapping) {
   internal_check(mapping.values.size() == std::size(kKnobs));
   const auto &v = mapping.values;
-  return {.rows = int(v[0]), .unroll = int(v[1]), .vector = int(v[2]), .tile = int(v[3]), .stream = v[4] != 0, .grain = v[5]};
+  return {.rows = int(v[0]), .unroll = int(v[1]), .vector = int(v[2]), .tile = int(v[3]), .keep = Keep(v[4]),
+          .stream = v[5] != 0, .prefetch = int(v[6]), .grain = v[7]};
 }
 
-Mapping write_mapping(const X86Mapping &m) { return {{m.rows, m.unroll, m.vector, m.tile, m.stream, m.grain}}; }
+Mapping write_mapping(const X86Mapping &m) { return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.grain}}; }
 
 } // namespace normforge::x86

@@ -9,12 +9,16 @@ namespace normforge::x86 {
 
 std::span<const Knob> mapping_knobs();
 
+enum class Keep { reread, scratch, registers };
+
 struct X86Mapping {
   int rows;
   int unroll;
   int vector; ///< bits
   int tile;   ///< elements
+  Keep keep;
   bool stream;
+  int prefetch;  ///< groups of rows ahead; 0: none
   int64_t grain; ///< bytes
 };
 

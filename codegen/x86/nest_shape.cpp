@@ -67,6 +67,21 @@ std::vector<NodeId> nodes_of(const SweepPlan &plan, const Nest &nest) {
   return nodes;
 }
 
+/// Memory order, but an axis that a length varies over stands outside the axis that the length bounds. The vector axis stays innermost.
+std::vector<int> loop_order(const Program &program, AxisSet reduced, bool inner) {
+  std::vector<int> order = list_of(reduced);
+  const size_t movable = order.size() - (inner && !order.empty());
+  const auto bounds = [&](int outer, int inner) {
+    const int length = program.axes[size_t(inner)].length;
+    return length >= 0 && (program.axes_of(program.tensors[size_t(length)]) & axis_bit(outer));
+  };
+  for (size_t i = 0; i < movable; ++i)
+    for (size_t k = i + 1; k < movable; ++k)
+      if (bounds(order[k], order[i]))
+        std::swap(order[i], order[k]);
+  return order;
+}
+
 int64_t bytes_per_item(const SweepPlan &plan, const NestShape &shape) {
   const Program &program = plan.program();
   AxisSet within = shape.nest.reduced;
@@ -136,12 +151,13 @@ NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &n
   shape.inner = !is_outer(nest);
   const AxisSet lane_axis = shape.inner || !all ? 0 : axis_bit(shape.vector_axis);
   shape.kept = list_of(nest.kept & ~lane_axis);
-  shape.reduced = list_of(nest.reduced);
+  shape.reduced = loop_order(plan.program(), nest.reduced, shape.inner);
   shape.nodes = nodes_of(plan, nest);
   for (int axis : list_of(all))
     if (plan.program().axes[size_t(axis)].length >= 0)
       (nest.reduced & axis_bit(axis) ? shape.ragged_reduction : shape.ragged_kept) = true;
 
+  shape.streams = mapping.stream && !nest.sweeps.empty() && nest.sweeps.back().reductions.empty();
   shape.width = numerics.lanes;
   if (!shape.inner) {
     shape.width = mapping.tile;

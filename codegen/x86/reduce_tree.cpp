@@ -19,10 +19,12 @@ using Predicate = arith::CmpIPredicate;
 Value combine(Ir &ir, Op reduction, Value left, Value right) {
   if (reduction == Op::sum)
     return arith::AddFOp::create(ir, left, right);
-  // The form that x86's max and min have: `right > left ? right : left` keeps left when either is NaN. NaN on the right is put back.
-  const auto beats = reduction == Op::max ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
-  Value best = arith::SelectOp::create(ir, arith::CmpFOp::create(ir, beats, right, left), right, left);
-  return arith::SelectOp::create(ir, arith::CmpFOp::create(ir, arith::CmpFPredicate::UNO, right, right), right, best);
+  // x86's max and min return their second operand where either is NaN, and where both are zero. So LLVM's lowering is that instruction and, for a NaN
+  // on the right, a blend that does not wait for it; with `nsz` nothing more is done about the zeros' signs.
+  const auto zeros = arith::FastMathFlagsAttr::get(ir.getContext(), arith::FastMathFlags::nsz);
+  if (reduction == Op::max)
+    return arith::MaximumFOp::create(ir, right, left, zeros);
+  return arith::MinimumFOp::create(ir, right, left, zeros);
 }
 
 double identity(Op reduction) {

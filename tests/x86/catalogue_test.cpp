@@ -48,6 +48,12 @@ const std::vector<Row> kTable = {
     {"batch_norm_train", kPlanes},
     {"batch_norm_train order=batch,space,channel", kPlanes},
     {"batch_norm_ragged", kPlanes},
+    {"batch_norm_ragged order=batch,channel,seq", kPlanes},
+    {"batch_norm_ragged order=seq,batch,channel", kPlanes},
+    {"layer_norm strides=x:rows,y:any", kRows},
+    {"layer_norm strides=x:any,gamma:any order=cols,rows", kRows},
+    {"group_norm strides=x:rows,y:rows", {{2, 3, 4, 5}, {1, 2, 33, 65}}},
+    {"batch_norm_train strides=x:any,y:any", kPlanes},
     {"instance_norm", kPlanes},
     {"instance_norm order=batch,space,channel", kPlanes},
     {"mean_variance_norm", kPlanes},
@@ -69,7 +75,7 @@ TEST_P(Catalogue, MatchesTheReference) {
         shape += " " + std::to_string(extent);
       SCOPED_TRACE(row.problem + " at" + shape);
       try {
-        EXPECT_LE(deviation({.problem = row.problem, .extents = extents, .target = GetParam()}), 1);
+        EXPECT_LE(deviation({.problem = row.problem, .extents = extents, .target = GetParam(), .options = {.padding = 3}}), 1);
       } catch (const std::exception &error) {
         ADD_FAILURE() << error.what();
       }
