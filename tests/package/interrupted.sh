@@ -15,7 +15,8 @@ fail() {
 
 echo 'softmax cols=8' >old.txt
 echo 'softmax cols=16' >new.txt
-make() { "$normforge" build "$1.txt" -o "$2" --name norms --target x86-64-v3 --cache "$3" >>build.log; }
+options=(--name norms --target x86-64-v3)
+make() { "$normforge" build "$1.txt" -o "$2" --cache "$3" "${options[@]}" >>build.log; }
 make old old cache-old
 make new new cache-new
 
@@ -24,7 +25,7 @@ kills=0
 for delay in 0.01 0.03 0.05 0.07 0.1 0.13 0.16 0.2 0.25 0.3 0.4 0.6; do
   rm -rf out cache
   cp -r old out
-  make new out cache &
+  "$normforge" build new.txt -o out --cache cache "${options[@]}" >>build.log & # not make: the shell that runs a function would die, not the build
   sleep $delay
   kill -9 $! 2>/dev/null && kills=$((kills + 1))
   wait $! 2>/dev/null || true
