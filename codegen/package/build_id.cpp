@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <link.h>
 
+#include "dsl/error.h"
 #include "llvm/ADT/StringExtras.h"
 
 namespace normforge {
@@ -43,6 +44,7 @@ const std::string &build_id() {
   static const std::string text = [] {
     std::string ids;
     dl_iterate_phdr(append_object, &ids);
+    internal_check(ids.starts_with(' ')); // the program, which has no name here: the build asks the linker for its id
     return ids;
   }();
   return text;

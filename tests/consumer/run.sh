@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 normforge=$build/bin/normforge
 rm -rf "$scratch"
 mkdir -p "$scratch"
+export XDG_CACHE_HOME=$scratch/home
 
 fail() {
   echo "consumer: $*" >&2
@@ -41,11 +42,22 @@ if nm "$scratch/package/libplugin.so" | grep -q norms_softmax; then
   fail "a program links kernels of functions that it does not call"
 fi
 
+if [[ -n ${NORMFORGE_LONG:-} ]]; then
+  echo "every norm and dtype in one library, its header under many warnings"
+  for dtype in f64 f32 bf16 f16; do
+    "$normforge" list | sed -n "s/^\([a-z0-9_]*\)(\([a-z_]*\).*/\1 \2=$dtype/p" # NAME FIRST_INPUT=DTYPE
+  done >"$scratch/everything.txt"
+  (($(wc -l <"$scratch/everything.txt") >= 100)) || fail "only $(wc -l <"$scratch/everything.txt") problems"
+  "$normforge" build "$scratch/everything.txt" -o "$scratch/everything" --name everything >"$scratch/everything.out"
+  echo '#include "everything.h"' | tee "$scratch/header.c" >"$scratch/header.cpp"
+  cc -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror -I"$scratch/everything/include" -c "$scratch/header.c" -o "$scratch/header.o"
+  c++ -std=c++17 -Wall -Wextra -Wpedantic -Wconversion -Wold-style-cast -Werror -I"$scratch/everything/include" -c "$scratch/header.cpp" -o "$scratch/header.o"
+fi
+
 echo "an outside project that builds its kernels"
 cmake --install "$build" --prefix "$scratch/installed" >"$scratch/install.log"
 mv "$scratch/installed" "$scratch/prefix"
 cp -r "$here/build_step" "$scratch/source"
-export XDG_CACHE_HOME=$scratch/home
 configure "$scratch/source" "$scratch/step" "-DCMAKE_PREFIX_PATH=$scratch/prefix"
 compile "$scratch/step"
 "$scratch/step/app" || fail "app failed"
