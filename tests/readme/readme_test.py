@@ -43,7 +43,7 @@ def main(normforge):
                 (pathlib.Path(directory) / file).write_text(body, "utf-8")
             elif language == "sh" and not re.search(r"\./dev |--preset ", body):
                 print(f"$ {body}", end="", flush=True)
-                env = dict(os.environ, PATH=path, XDG_CACHE_HOME=directory + "/cache")
+                env = dict(os.environ, PATH=path, CMAKE_GENERATOR="Ninja", XDG_CACHE_HOME=directory + "/cache")
                 if subprocess.run(["sh", "-ec", body], cwd=directory, env=env).returncode:
                     fail("a command of README.md failed")
                 ran += 1
