@@ -12,19 +12,27 @@ namespace {
 
 using namespace normforge;
 
-constexpr std::string_view kRowsAndUnroll[] = {"rows=1 unroll=1", "rows=1 unroll=2", "rows=1 unroll=4",
-                                               "rows=2 unroll=1", "rows=2 unroll=2", "rows=4 unroll=1"};
-constexpr std::string_view kStores[] = {"store=normal", "store=stream"};
+constexpr std::string_view kHandful[] = {
+    "rows=1 unroll=2 keep=reread prefetch=0",
+    "rows=1 unroll=4 keep=reread prefetch=0",
+    "rows=2 unroll=1 keep=reread prefetch=0",
+    "rows=2 unroll=2 keep=reread prefetch=1",
+    "rows=4 unroll=1 keep=reread prefetch=1",
+    "rows=1 unroll=1 keep=registers",
+    "rows=2 unroll=1 keep=scratch",
+    "rows=1 unroll=2 keep=reread store=stream prefetch=0",
+    "rows=2 unroll=1 keep=reread store=stream prefetch=1",
+    "rows=1 unroll=2 keep=scratch store=stream prefetch=1",
+};
 
 std::vector<Schedule> handful_of_schedules(const SweepPlan &plan, const Target &target) {
   const Backend &backend = backend_for(target);
   std::vector<Schedule> all{backend.default_schedule(plan, target)};
-  for (std::string_view shape : kRowsAndUnroll)
-    for (std::string_view store : kStores) {
-      const Schedule schedule = parse_schedule(std::string(shape) + " " + std::string(store), backend.knobs(), all[0]);
-      if (!backend.inapplicable(plan, schedule, target) && std::ranges::find(all, schedule) == all.end())
-        all.push_back(schedule);
-    }
+  for (std::string_view text : kHandful) {
+    const Schedule schedule = parse_schedule(text, backend.knobs(), all[0]);
+    if (!backend.inapplicable(plan, schedule, target) && std::ranges::find(all, schedule) == all.end())
+      all.push_back(schedule);
+  }
   return all;
 }
 
