@@ -24,7 +24,6 @@
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
-#include "llvm/Transforms/Scalar/LoopRotation.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -115,7 +114,6 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.crossRegisterProxies(loops, functions, graph, modules);
 
   llvm::LoopPassManager loop_passes;
-  loop_passes.addPass(llvm::LoopRotatePass(/*EnableHeaderDuplication=*/false));
   loop_passes.addPass(llvm::LICMPass(llvm::LICMOptions()));
 
   llvm::FunctionPassManager passes;
