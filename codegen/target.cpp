@@ -10,10 +10,10 @@ namespace normforge {
 namespace {
 
 constexpr Target kTargets[] = {
-    //  name        backend  cpu          tune      level bits registers fma    masks  f16    scale
-    {"x86-64-v2", "x86", "x86-64-v2", "nehalem", 2, 128, 16, false, false, false, false},
-    {"x86-64-v3", "x86", "x86-64-v3", "haswell", 3, 256, 16, true, false, true, false},
-    {"x86-64-v4", "x86", "x86-64-v4", "skylake-avx512", 4, 512, 32, true, true, true, true},
+    //  name        backend  cpu          tune      level bits registers fma    masks  f16    permute scale
+    {"x86-64-v2", "x86", "x86-64-v2", "nehalem", 2, 128, 16, false, false, false, false, false},
+    {"x86-64-v3", "x86", "x86-64-v3", "haswell", 3, 256, 16, true, false, true, false, false},
+    {"x86-64-v4", "x86", "x86-64-v4", "skylake-avx512", 4, 512, 32, true, true, true, true, true},
 };
 
 } // namespace

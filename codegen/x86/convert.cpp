@@ -8,6 +8,8 @@
 
 #include <cmath>
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 #include "codegen/x86/expression.h"
 #include "dsl/error.h"
 
@@ -32,7 +34,42 @@ constexpr SmallFloat kF8{.width = 8, .mantissa = 3, .bias = 7, .infinity = false
 mlir::Type i32_of(Expr x) { return x.builder().getI32Type(); }
 mlir::Type f32_of(Expr x) { return x.builder().getF32Type(); }
 
-Expr widen_bf16(Expr stored) { return float_of(resize(stored, i32_of(stored)) << 16); }
+int lanes_of(Expr x) {
+  const auto vector = mlir::dyn_cast<mlir::VectorType>(x.type());
+  return vector ? int(vector.getNumElements()) : 1;
+}
+
+Expr bitcast_lanes(Expr x, int lanes, mlir::Type element) {
+  return x.with(mlir::vector::BitCastOp::create(x.builder(), mlir::VectorType::get({lanes}, element), x.value()));
+}
+
+Expr shuffle_lanes(Expr a, Expr b, llvm::ArrayRef<int64_t> from) {
+  return a.with(mlir::vector::ShuffleOp::create(a.builder(), a.value(), b.value(), from));
+}
+
+// Zeros below each element: one permutation instead of an extension and a shift, where there is one.
+Expr widen_bf16(Expr stored) {
+  const int lanes = lanes_of(stored);
+  if (lanes == 1 || !stored.emission().target.permute)
+    return float_of(resize(stored, i32_of(stored)) << 16);
+  llvm::SmallVector<int64_t> from;
+  for (int lane = 0; lane < lanes; ++lane)
+    from.append({lanes, lane});
+  return bitcast_lanes(shuffle_lanes(stored, stored.constant(int64_t(0)), from), lanes, f32_of(stored));
+}
+
+// The upper 16 bits of each element. As a shuffle: LLVM packs by shifting, truncating and joining otherwise.
+Expr upper_halves(Expr bits) {
+  const int lanes = lanes_of(bits);
+  const mlir::Type i16 = bits.builder().getI16Type();
+  if (lanes == 1)
+    return resize(bits >> 16, i16);
+  llvm::SmallVector<int64_t> from;
+  for (int lane = 0; lane < lanes; ++lane)
+    from.push_back(2 * lane + 1);
+  const Expr halves = bitcast_lanes(bits, 2 * lanes, i16);
+  return shuffle_lanes(halves, halves, from);
+}
 
 Expr widen_small(Expr stored, const SmallFloat &format) {
   const Expr code = resize(stored, i32_of(stored));
@@ -48,8 +85,8 @@ Expr widen_small(Expr stored, const SmallFloat &format) {
 
 Expr narrow_bf16(Expr x) {
   const Expr bits = bits_of(x);
-  const Expr rounded = (bits + ((bits >> 16 & 1) + 0x7fff)) >> 16;
-  return resize(select(is_nan(x), bits.constant(int64_t(0x7fc0)), rounded), x.builder().getI16Type());
+  const Expr rounded = bits + ((bits >> 16 & 1) + 0x7fff);
+  return upper_halves(select(is_nan(x), bits.constant(int64_t(0x7fc00000)), rounded));
 }
 
 Expr narrow_small(Expr x, const SmallFloat &format) {

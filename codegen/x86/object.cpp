@@ -11,8 +11,10 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/IntrinsicsX86.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/PassManager.h"
+#include "llvm/IR/PatternMatch.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -76,25 +78,39 @@ void set_attributes(llvm::Module &module, const Target &target, int vector_bits)
   }
 }
 
-// LLVM 22 selects the 512-bit vscalefps for a wide llvm.ldexp whatever the preferred width, and crashes where such registers are not in
-// use. So a function of narrower registers gets its ldexp in pieces of 256 bits, which every level that has the instruction knows.
-void split_scales(llvm::Module &module) {
-  constexpr int kLanes = 8;
-  std::vector<llvm::IntrinsicInst *> wide;
+// The 4, 8 or 16 lanes of `power` * 2^floor(`n`).
+llvm::Value *scale_register(llvm::IRBuilder<> &builder, llvm::Value *power, llvm::Value *n, int lanes) {
+  const llvm::Intrinsic::ID id = lanes == 16  ? llvm::Intrinsic::x86_avx512_mask_scalef_ps_512
+                                 : lanes == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_ps_256
+                                              : llvm::Intrinsic::x86_avx512_mask_scalef_ps_128;
+  llvm::Value *all = lanes == 16 ? builder.getInt16(0xffff) : builder.getInt8(0xff);
+  llvm::SmallVector<llvm::Value *> arguments = {power, n, llvm::PoisonValue::get(power->getType()), all};
+  if (lanes == 16)
+    arguments.push_back(builder.getInt32(4)); // the current rounding mode
+  return builder.CreateIntrinsic(id, arguments);
+}
+
+// Makes vscalefps(p, n) of ldexp(p, floor(n)), which is what it computes, register by register. LLVM's own selection converts n to an
+// integer and back, and crashes on vectors wider than the registers in use (22.1); scalars are left to it.
+void select_scales(llvm::Module &module, int vector_bits) {
+  using namespace llvm::PatternMatch;
+  std::vector<llvm::IntrinsicInst *> calls;
   for (llvm::Function &function : module)
     for (llvm::Instruction &instruction : llvm::instructions(function))
-      if (auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction); call && call->getIntrinsicID() == llvm::Intrinsic::ldexp)
-        if (auto *type = llvm::dyn_cast<llvm::FixedVectorType>(call->getType()); type && type->getNumElements() > kLanes)
-          wide.push_back(call);
-  for (llvm::IntrinsicInst *call : wide) {
+      if (auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+          call && call->getIntrinsicID() == llvm::Intrinsic::ldexp && call->getType()->isVectorTy())
+        calls.push_back(call);
+  for (llvm::IntrinsicInst *call : calls) {
+    llvm::Value *power = call->getArgOperand(0), *n = nullptr;
+    const int lanes = int(llvm::cast<llvm::FixedVectorType>(power->getType())->getNumElements());
+    const int piece = std::min(lanes, vector_bits / 32);
+    if (piece < 4 || lanes % piece || !match(call->getArgOperand(1), m_FPToSI(m_Intrinsic<llvm::Intrinsic::floor>(m_Value(n)))))
+      continue;
     llvm::IRBuilder<> builder(call);
-    const int lanes = int(llvm::cast<llvm::FixedVectorType>(call->getType())->getNumElements());
     llvm::SmallVector<llvm::Value *> pieces;
-    for (int first = 0; first < lanes; first += kLanes) {
-      const llvm::SmallVector<int, 16> mask = llvm::createSequentialMask(unsigned(first), unsigned(std::min(kLanes, lanes - first)), 0);
-      llvm::Value *power = builder.CreateShuffleVector(call->getArgOperand(0), mask);
-      llvm::Value *exponent = builder.CreateShuffleVector(call->getArgOperand(1), mask);
-      pieces.push_back(builder.CreateIntrinsic(llvm::Intrinsic::ldexp, {power->getType(), exponent->getType()}, {power, exponent}));
+    for (int first = 0; first < lanes; first += piece) {
+      const llvm::SmallVector<int, 16> mask = llvm::createSequentialMask(unsigned(first), unsigned(piece), 0);
+      pieces.push_back(scale_register(builder, builder.CreateShuffleVector(power, mask), builder.CreateShuffleVector(n, mask), piece));
     }
     call->replaceAllUsesWith(llvm::concatenateVectors(builder, pieces));
     call->eraseFromParent();
@@ -156,8 +172,8 @@ std::string emit_object(llvm::Module &module, const Target &target, int vector_b
   module.setDataLayout(machine.createDataLayout());
   module.setSourceFileName("");
   set_attributes(module, target, vector_bits);
-  if (vector_bits < 512)
-    split_scales(module);
+  if (target.scale)
+    select_scales(module, vector_bits);
   optimize(module, machine);
   if (text) {
     llvm::raw_string_ostream stream(text->llvm);
