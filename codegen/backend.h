@@ -25,14 +25,16 @@ public:
   virtual std::string_view name() const = 0;
   virtual std::span<const Knob> knobs() const = 0;
 
-  /// A schedule that is good unmeasured, from the cost model. The numerics half depends only on norm, reduced extents, memory order and dtypes.
+  /// A schedule that is good unmeasured, from the cost model. The numerics half depends only on norm, reduced extents, memory order and
+  /// dtypes.
   virtual Schedule default_schedule(const SweepPlan &, const Target &) const = 0;
 
   /// Why `schedule` cannot serve `plan` on `target` (where · got · expected · remedy), or nullopt when it can.
   virtual std::optional<std::string> inapplicable(const SweepPlan &, const Schedule &, const Target &) const = 0;
 
   /// Compiles. The entry points are called `symbol`, `symbol`_1, … (one per step). Throws UserError with the reason of inapplicable().
-  virtual Kernel compile(const SweepPlan &, const Schedule &, const Target &, const std::string &symbol, StageText *text = nullptr) const = 0;
+  virtual Kernel compile(const SweepPlan &, const Schedule &, const Target &, const std::string &symbol,
+                         StageText *text = nullptr) const = 0;
 };
 
 /// All backends, and the one that serves a target.

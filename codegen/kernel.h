@@ -16,7 +16,7 @@ struct Step {
 };
 
 struct Kernel {
-  std::string object; ///< a relocatable object file
+  std::string object;                    ///< a relocatable object file
   std::string problem, schedule, target; ///< canonical texts
   std::vector<Step> steps;               ///< run in order, each when the one before has ended
   std::vector<nf_buffer> workspace;      ///< buffers that the steps share

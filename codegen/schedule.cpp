@@ -91,7 +91,8 @@ bool assign(std::string_view word, std::span<const Knob> knobs, std::span<int64_
   std::string list;
   for (const std::string &known : names)
     list += (list.empty() ? "" : ", ") + known;
-  throw UserError("schedule: unknown knob " + quoted(name) + (near.empty() ? "" : "; did you mean " + quoted(near) + "?") + " (there are: " + list + ")");
+  throw UserError("schedule: unknown knob " + quoted(name) + (near.empty() ? "" : "; did you mean " + quoted(near) + "?") +
+                  " (there are: " + list + ")");
 }
 
 std::string words(std::span<const Knob> knobs, std::span<const int64_t> values) {

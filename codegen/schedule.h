@@ -2,8 +2,8 @@
 //
 //   two_pass lanes=32 chunk=1024 fold=high fma=off | rows=2 unroll=2 vector=512 keep=reread store=normal prefetch=0 grain=64K
 //
-// Left of the bar is the numerics half: it fixes every bit of the result and is the same type for every backend. Right of it is the mapping half: it
-// changes speed and never a bit; its knobs are rows of a table that the backend owns.
+// Left of the bar is the numerics half: it fixes every bit of the result and is the same type for every backend. Right of it is the mapping
+// half: it changes speed and never a bit; its knobs are rows of a table that the backend owns.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@
 
 namespace normforge {
 
-/// Fixes every bit (design: "order"). The reduction tree, for one kept index: element j of a contiguous run of reduced elements adds into lane
-/// j mod `lanes`, in increasing j. A chunk is `chunk` elements of a run or, where runs are shorter than that, max(1, chunk / run) whole runs. Chunks merge
-/// lane by lane in a binary counter (chunk i merges with its left neighbour as often as i + 1 is even; what is left at the end merges from the right).
-/// Then lanes fold by halves: `fold_high` adds the upper half to the lower; otherwise odd lanes add to even ones.
-/// A reduction across the contiguous axis keeps one lane per kept element and has chunks along the reduced axes.
+/// Fixes every bit (design: "order"). The reduction tree, for one kept index: element j of a contiguous run of reduced elements adds into
+/// lane j mod `lanes`, in increasing j. A chunk is `chunk` elements of a run or, where runs are shorter than that, max(1, chunk / run)
+/// whole runs. Chunks merge lane by lane in a binary counter (chunk i merges with its left neighbour as often as i + 1 is even; what is
+/// left at the end merges from the right). Then lanes fold by halves: `fold_high` adds the upper half to the lower; otherwise odd lanes add
+/// to even ones. A reduction across the contiguous axis keeps one lane per kept element and has chunks along the reduced axes.
 struct Numerics {
   enum Algorithm : uint8_t { two_pass, chunked } algorithm = two_pass;
   int lanes = 32;
@@ -51,8 +51,8 @@ struct Schedule {
 std::string to_text(const Numerics &);
 std::string to_text(const Schedule &, std::span<const Knob> knobs);
 
-/// Parses a schedule; what the text leaves out is taken from `base`, so `rows=2` or `| rows=2` alone is a schedule too. Throws UserError: an unknown knob
-/// (with the nearest name), a value that is no number, is out of the table's reach, or lanes that are no power of two.
+/// Parses a schedule; what the text leaves out is taken from `base`, so `rows=2` or `| rows=2` alone is a schedule too. Throws UserError:
+/// an unknown knob (with the nearest name), a value that is no number, is out of the table's reach, or lanes that are no power of two.
 Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, const Schedule &base);
 
 /// What a schedule may say, for a person: each choice of both halves with its values and what it does.

@@ -16,8 +16,8 @@
 namespace normforge {
 namespace {
 
-/// Whether a node belongs to the nest over the axes that it removes, and is a temporary for every other nest. A pivot (`first`) does as reductions
-/// do: read again by a later nest, it might already have been overwritten in place.
+/// Whether a node belongs to the nest over the axes that it removes, and is a temporary for every other nest. A pivot (`first`) does as
+/// reductions do: read again by a later nest, it might already have been overwritten in place.
 bool removes_axes(Op op) { return is_reduction(op) || op == Op::first; }
 
 /// The operands of a node that are there.
@@ -49,13 +49,13 @@ private:
 
   SweepPlan &plan_;
   const Program &program_;
-  std::vector<NestKey> keys_;             // sorted: the order in which nests run
-  std::vector<char> used_;                // whether anything needs the nest
-  std::vector<AxisSet> kept_;             // by nest
-  std::vector<int> nest_of_;              // by node that removes axes: the nest that does so
+  std::vector<NestKey> keys_; // sorted: the order in which nests run
+  std::vector<char> used_;    // whether anything needs the nest
+  std::vector<AxisSet> kept_; // by nest
+  std::vector<int> nest_of_;  // by node that removes axes: the nest that does so
   std::vector<char> live_;
-  std::vector<int> output_nest_;          // by output
-  std::vector<int> nest_number_;          // by nest of the plan: its number here
+  std::vector<int> output_nest_; // by output
+  std::vector<int> nest_number_; // by nest of the plan: its number here
 
   const Node &node(NodeId id) const { return program_.node(id); }
 
@@ -125,7 +125,8 @@ private:
     return found;
   }
 
-  // An output is written by the nest of its last reduction where that nest iterates over just the output's axes, else by the pointwise nest.
+  // An output is written by the nest of its last reduction where that nest iterates over just the output's axes, else by the pointwise
+  // nest.
   void place_outputs() {
     for (const Output &output : program_.outputs) {
       const AxisSet axes = program_.axes_of(program_.tensors[size_t(output.tensor)]);
@@ -133,10 +134,12 @@ private:
       for (NodeId reduction : reductions_below(output.node))
         nest = std::max(nest, nest_of_[size_t(reduction)]);
       if (nest < 0) // no reduction at all: any nest that iterates over just these axes will do
-        nest = int(std::ranges::find_if(kept_, [&](const AxisSet &kept) {
-                     const AxisSet over = keys_[size_t(&kept - kept_.data())].over;
-                     return over != 0 && (kept == axes || (kept | over) == axes);
-                   }) - kept_.begin());
+        nest = int(std::ranges::find_if(kept_,
+                                        [&](const AxisSet &kept) {
+                                          const AxisSet over = keys_[size_t(&kept - kept_.data())].over;
+                                          return over != 0 && (kept == axes || (kept | over) == axes);
+                                        }) -
+                   kept_.begin());
       const bool fits = nest < int(keys_.size()) && (axes & ~(kept_[size_t(nest)] | keys_[size_t(nest)].over)) == 0;
       output_nest_.push_back(fits && !read_later(axes, nest) ? nest : int(keys_.size()) - 1);
     }
@@ -270,7 +273,9 @@ private:
         }
       }
     };
-    const auto made_by = [&](const Nest &nest, NodeId id) { return nest_number_[size_t(&nest - plan_.nests.data())] == nest_of_[size_t(id)]; };
+    const auto made_by = [&](const Nest &nest, NodeId id) {
+      return nest_number_[size_t(&nest - plan_.nests.data())] == nest_of_[size_t(id)];
+    };
     std::map<NodeId, int> found;
     each_group([&](const Nest &nest, const std::vector<NodeId> &nodes, std::vector<Write> &) {
       for (NodeId id : nodes)

@@ -1,11 +1,12 @@
 // The sweep plan: a specialised program's reductions ordered into passes over the data. Every backend lowers the same plan.
 //
-// A nest iterates over its kept axes; for each kept index it makes sweeps over the reduced axes. A node is a *row* node when it does not vary over
-// a reduced axis, else a *point* node. A sweep evaluates point nodes at each point, accumulates reductions, and writes outputs that vary over
-// reduced axes; the row nodes that its reductions make known follow it. Point outputs are all written in the last sweep, after everything at
-// that point was read, so that an output may be the same memory as an input.
+// A nest iterates over its kept axes; for each kept index it makes sweeps over the reduced axes. A node is a *row* node when it does not
+// vary over a reduced axis, else a *point* node. A sweep evaluates point nodes at each point, accumulates reductions, and writes outputs
+// that vary over reduced axes; the row nodes that its reductions make known follow it. Point outputs are all written in the last sweep,
+// after everything at that point was read, so that an output may be the same memory as an input.
 //
-// A norm whose reductions run over different axes has one nest per set of axes; a reduction or pivot that a later nest needs is kept in a temporary.
+// A norm whose reductions run over different axes has one nest per set of axes; a reduction or pivot that a later nest needs is kept in a
+// temporary.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// The printed form of a sweep plan: what `normforge show --stage=sweeps` says. The results of reductions, row values that points read, and values that are read
-// more than once get a name; everything else stands inline.
+// The printed form of a sweep plan: what `normforge show --stage=sweeps` says. The results of reductions, row values that points read, and
+// values that are read more than once get a name; everything else stands inline.
 #include <array>
 #include <cstdio>
 #include <map>
@@ -17,7 +17,8 @@ struct Spelling {
   int binds;
 };
 constexpr int kTight = 9;
-constexpr Spelling kInfix[] = {{Op::add, "+", 2}, {Op::sub, "-", 2}, {Op::mul, "*", 3}, {Op::div, "/", 3}, {Op::less, "<", 1}, {Op::less_equal, "<=", 1}, {Op::equal, "==", 1}};
+constexpr Spelling kInfix[] = {{Op::add, "+", 2},  {Op::sub, "-", 2},         {Op::mul, "*", 3},   {Op::div, "/", 3},
+                               {Op::less, "<", 1}, {Op::less_equal, "<=", 1}, {Op::equal, "==", 1}};
 
 std::string number(double value) {
   char text[32];
@@ -134,7 +135,8 @@ private:
 
   std::string tensor_name(const Write &write) const {
     const size_t count = program_.tensors.size();
-    return size_t(write.tensor) < count ? program_.tensors[size_t(write.tensor)].name : "temporary" + std::to_string(size_t(write.tensor) - count);
+    return size_t(write.tensor) < count ? program_.tensors[size_t(write.tensor)].name
+                                        : "temporary" + std::to_string(size_t(write.tensor) - count);
   }
 
   // The left column says where, the right column what; further statements stand below the first.

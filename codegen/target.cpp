@@ -30,7 +30,8 @@ const Target &find_target(std::string_view name) {
     list += (list.empty() ? "" : ", ") + names.back();
   }
   const std::string near = nearest_name(name, names);
-  throw UserError("unknown target '" + std::string(name) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") + " (there are: " + list + ")");
+  throw UserError("unknown target '" + std::string(name) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                  " (there are: " + list + ")");
 }
 
 std::vector<const Target *> parse_targets(std::string_view names) {

@@ -16,11 +16,11 @@ struct Target {
   int level;                ///< x86: 2, 3, 4, as runtime dispatch counts them
   int vector_bits;          ///< widest vector register
   int vector_registers;
-  bool fma;                 ///< fused multiply-add
-  bool masks;               ///< native masked loads and stores
-  bool f16_convert;         ///< converts f16 <-> f32 with subnormals intact
-  bool permute;             ///< permutes 16-bit elements over a whole register (vpermw)
-  bool scale;               ///< multiplies by a power of two of any size, rounding once (vscalefps)
+  bool fma;         ///< fused multiply-add
+  bool masks;       ///< native masked loads and stores
+  bool f16_convert; ///< converts f16 <-> f32 with subnormals intact
+  bool permute;     ///< permutes 16-bit elements over a whole register (vpermw)
+  bool scale;       ///< multiplies by a power of two of any size, rounding once (vscalefps)
 };
 
 std::span<const Target> targets();

@@ -11,8 +11,8 @@ namespace normforge {
 namespace {
 
 constexpr DTypeInfo kDTypes[] = {
-    {DType::f64, "f64", 8, true, true},  {DType::f32, "f32", 4, true, true},  {DType::bf16, "bf16", 2, true, true},
-    {DType::f16, "f16", 2, true, true},  {DType::i8, "i8", 1, false, true},   {DType::f8e4m3, "f8e4m3", 1, false, true},
+    {DType::f64, "f64", 8, true, true},   {DType::f32, "f32", 4, true, true}, {DType::bf16, "bf16", 2, true, true},
+    {DType::f16, "f16", 2, true, true},   {DType::i8, "i8", 1, false, true},  {DType::f8e4m3, "f8e4m3", 1, false, true},
     {DType::i32, "i32", 4, false, false},
 };
 
@@ -53,7 +53,8 @@ uint32_t narrow(SmallFloat f, double value) {
     return sign | overflow;
   int exponent = magnitude == 0 ? 1 - f.bias() : std::max(std::ilogb(magnitude), 1 - f.bias());
   const double units = std::nearbyint(std::ldexp(magnitude, f.mantissa - exponent));
-  // `units` has mantissa + 1 bits for a normal number; adding it to the exponent field carries where rounding reached the next power of two.
+  // `units` has mantissa + 1 bits for a normal number; adding it to the exponent field carries where rounding reached the next power of
+  // two.
   const double coded = double(exponent + f.bias() - 1) * double(1u << f.mantissa) + units;
   return coded > double(largest) ? sign | overflow : sign | uint32_t(coded);
 }

@@ -19,7 +19,7 @@ struct InternalError : std::logic_error {
 };
 
 /// Throws InternalError when `ok` is false.
-#define internal_check(ok)                                                                                                          \
+#define internal_check(ok)                                                                                                                 \
   ((ok) ? (void)0 : throw ::normforge::InternalError(std::string(__FILE__) + ":" + std::to_string(__LINE__) + ": " #ok))
 
 } // namespace normforge

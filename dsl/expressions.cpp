@@ -154,14 +154,10 @@ NodeId ExpressionChecker::check(ExprId id) {
 NodeId ExpressionChecker::check_kind(const Expr &expr) {
   const Token &at = expr.token;
   switch (expr.kind) {
-  case Expr::number:
-    return builder.constant(expr.value, at);
-  case Expr::name:
-    return read(at);
-  case Expr::call:
-    return call(expr);
-  case Expr::compare:
-    return builder.error(at, "a comparison stands in select(…) or after 'require' alone");
+  case Expr::number: return builder.constant(expr.value, at);
+  case Expr::name: return read(at);
+  case Expr::call: return call(expr);
+  case Expr::compare: return builder.error(at, "a comparison stands in select(…) or after 'require' alone");
   case Expr::negate: {
     const NodeId operand = check(expr.args[0]);
     if (operand != kBad && builder.node(operand).op == Op::constant)

@@ -106,22 +106,14 @@ struct Printer {
                   operand(node.operands[1], Binding(row->binding + 1)),
               row->binding};
     switch (node.op) {
-    case Op::constant:
-      return {number_text(node.value), std::signbit(node.value) ? kUnary : kPrimary};
-    case Op::scalar:
-      return {program.scalars[size_t(node.symbol)].name, kPrimary};
-    case Op::tensor:
-      return {program.tensors[size_t(node.symbol)].name, kPrimary};
-    case Op::count:
-      return {"count(" + over(node.over) + ")", kPrimary};
-    case Op::neg:
-      return {"-" + operand(node.operands[0], kUnary), kUnary};
-    case Op::pow:
-      return {operand(node.operands[0], kPrimary) + "^" + number_text(node.value), kPower};
-    case Op::stored:
-      return {"stored(" + program.tensors[size_t(node.symbol)].name + ")", kPrimary};
-    default:
-      break;
+    case Op::constant: return {number_text(node.value), std::signbit(node.value) ? kUnary : kPrimary};
+    case Op::scalar: return {program.scalars[size_t(node.symbol)].name, kPrimary};
+    case Op::tensor: return {program.tensors[size_t(node.symbol)].name, kPrimary};
+    case Op::count: return {"count(" + over(node.over) + ")", kPrimary};
+    case Op::neg: return {"-" + operand(node.operands[0], kUnary), kUnary};
+    case Op::pow: return {operand(node.operands[0], kPrimary) + "^" + number_text(node.value), kPower};
+    case Op::stored: return {"stored(" + program.tensors[size_t(node.symbol)].name + ")", kPrimary};
+    default: break;
     }
     std::string out = std::string(node.op == Op::cast      ? name(node.dtype)
                                   : node.op == Op::maximum ? info(Op::max).name

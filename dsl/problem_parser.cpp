@@ -135,14 +135,10 @@ struct ProblemParser {
 
   static bool allowed(Tensor::Role role, const DTypeInfo &row) {
     switch (role) {
-    case Tensor::input:
-      return row.input;
-    case Tensor::inout:
-      return row.input && row.output;
-    case Tensor::output:
-      return row.output;
-    case Tensor::length:
-      return row.dtype == DType::i32;
+    case Tensor::input: return row.input;
+    case Tensor::inout: return row.input && row.output;
+    case Tensor::output: return row.output;
+    case Tensor::length: return row.dtype == DType::i32;
     }
     return false;
   }

@@ -179,12 +179,9 @@ private:
 
   Array<T> node(const Node &node) const {
     switch (node.op) {
-    case Op::constant:
-      return make(0, T(node.value));
-    case Op::scalar:
-      return make(0, T(scalars[size_t(node.symbol)]));
-    case Op::tensor:
-      return read(node.symbol);
+    case Op::constant: return make(0, T(node.value));
+    case Op::scalar: return make(0, T(scalars[size_t(node.symbol)]));
+    case Op::tensor: return read(node.symbol);
     case Op::count: {
       Array<T> counts = make(node.axes, 0);
       walk(node.axes | node.over, [&](const Index &index) {
@@ -201,8 +198,7 @@ private:
              [&](const Index &index) { picked.values[offset(index, picked.strides)] = operand.values[offset(index, operand.strides)]; });
       return picked;
     }
-    default:
-      return is_reduction(node.op) ? reduction(node) : pointwise(node);
+    default: return is_reduction(node.op) ? reduction(node) : pointwise(node);
     }
   }
 
@@ -246,63 +242,34 @@ private:
 
   T apply(const Node &node, T a, T b, T c) const {
     switch (node.op) {
-    case Op::add:
-      return a + b;
-    case Op::sub:
-      return a - b;
-    case Op::mul:
-      return a * b;
-    case Op::div:
-      return a / b;
-    case Op::pow:
-      return power(a, int(node.value));
-    case Op::less:
-      return a < b;
-    case Op::less_equal:
-      return a <= b;
-    case Op::equal:
-      return a == b;
-    case Op::select:
-      return a != 0 ? b : c;
-    case Op::maximum:
-      return larger(a, b);
-    case Op::minimum:
-      return smaller(a, b);
-    case Op::neg:
-      return -a;
-    case Op::abs:
-      return magnitude(a);
-    case Op::sqrt:
-      return sqrt_of(a);
-    case Op::rsqrt:
-      return 1 / sqrt_of(a);
-    case Op::exp:
-      return exp_of(a);
-    case Op::exp2:
-      return exp2_of(a);
-    case Op::log:
-      return log_of(a);
-    case Op::log2:
-      return log2_of(a);
-    case Op::tanh:
-      return tanh_of(a);
-    case Op::erf:
-      return erf_of(a);
-    case Op::sigmoid:
-      return sigmoid(a);
-    case Op::floor:
-      return floor_of(a);
-    case Op::ceil:
-      return ceil_of(a);
-    case Op::round:
-      return nearbyint_of(a);
-    case Op::cast:
-      return round_to(node.dtype, double(a));
-    case Op::stored:
-      return round_to(*dtypes[size_t(node.symbol)], double(a));
-    default:
-      internal_check(!"a pointwise operation");
-      return 0;
+    case Op::add: return a + b;
+    case Op::sub: return a - b;
+    case Op::mul: return a * b;
+    case Op::div: return a / b;
+    case Op::pow: return power(a, int(node.value));
+    case Op::less: return a < b;
+    case Op::less_equal: return a <= b;
+    case Op::equal: return a == b;
+    case Op::select: return a != 0 ? b : c;
+    case Op::maximum: return larger(a, b);
+    case Op::minimum: return smaller(a, b);
+    case Op::neg: return -a;
+    case Op::abs: return magnitude(a);
+    case Op::sqrt: return sqrt_of(a);
+    case Op::rsqrt: return 1 / sqrt_of(a);
+    case Op::exp: return exp_of(a);
+    case Op::exp2: return exp2_of(a);
+    case Op::log: return log_of(a);
+    case Op::log2: return log2_of(a);
+    case Op::tanh: return tanh_of(a);
+    case Op::erf: return erf_of(a);
+    case Op::sigmoid: return sigmoid(a);
+    case Op::floor: return floor_of(a);
+    case Op::ceil: return ceil_of(a);
+    case Op::round: return nearbyint_of(a);
+    case Op::cast: return round_to(node.dtype, double(a));
+    case Op::stored: return round_to(*dtypes[size_t(node.symbol)], double(a));
+    default: internal_check(!"a pointwise operation"); return 0;
     }
   }
 

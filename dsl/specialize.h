@@ -10,7 +10,8 @@
 
 namespace normforge {
 
-/// One axis of a specialised program: adjacent axes of the norm that are treated alike, collapsed. `parts` are axes of the norm, outermost first.
+/// One axis of a specialised program: adjacent axes of the norm that are treated alike, collapsed. `parts` are axes of the norm, outermost
+/// first.
 struct CollapsedAxis {
   std::vector<int> parts;
   Extent extent; ///< the product's range

@@ -136,12 +136,9 @@ bool allows(const nf_scalar &scalar, double value) {
 
 double evaluate(const nf_operand &operand, const nf_kernel_args &args) {
   switch (operand.kind) {
-  case NF_COUNT_OF:
-    return double(nf::product(operand.axes, args.extents));
-  case NF_SCALAR_OF:
-    return args.scalars[operand.scalar];
-  case NF_CONSTANT_OF:
-    break;
+  case NF_COUNT_OF: return double(nf::product(operand.axes, args.extents));
+  case NF_SCALAR_OF: return args.scalars[operand.scalar];
+  case NF_CONSTANT_OF: break;
   }
   return operand.constant;
 }
@@ -149,12 +146,9 @@ double evaluate(const nf_operand &operand, const nf_kernel_args &args) {
 bool holds(const nf_requirement &requirement, const nf_kernel_args &args) {
   const double lhs = evaluate(requirement.lhs, args), rhs = evaluate(requirement.rhs, args);
   switch (requirement.compare) {
-  case NF_LESS:
-    return lhs < rhs;
-  case NF_LESS_EQUAL:
-    return lhs <= rhs;
-  case NF_EQUAL:
-    break;
+  case NF_LESS: return lhs < rhs;
+  case NF_LESS_EQUAL: return lhs <= rhs;
+  case NF_EQUAL: break;
   }
   return lhs == rhs;
 }

@@ -63,24 +63,18 @@ void explain(const Nearest &nearest, const CheckedCall &call, char *text, size_t
     else
       snprintf(text, size, "with %s", first_of(call.present & ~kernel.takes, call));
     return;
-  case Condition::ranges:
-    explain_ranges(kernel, call, text, size);
-    return;
+  case Condition::ranges: explain_ranges(kernel, call, text, size); return;
   case Condition::layout:
     if (const uint64_t spread = kernel.rows & ~call.rows)
       snprintf(text, size, "for %s with a stride between neighbours", first_of(spread, call));
     else
       snprintf(text, size, "for %s with strides that aren't dense", first_of(kernel.dense & ~call.dense, call));
     return;
-  case Condition::in_place:
-    snprintf(text, size, "unless %s is in place", first_of(kernel.in_place & ~call.in_place, call));
-    return;
+  case Condition::in_place: snprintf(text, size, "unless %s is in place", first_of(kernel.in_place & ~call.in_place, call)); return;
   case Condition::workspace:
     snprintf(text, size, "without a workspace of %lld bytes", (long long)nf_kernel_workspace(&kernel, call.args.extents));
     return;
-  case Condition::none:
-    snprintf(text, size, "comes before it");
-    return;
+  case Condition::none: snprintf(text, size, "comes before it"); return;
   }
 }
 

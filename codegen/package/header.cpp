@@ -78,14 +78,10 @@ std::string tensor_comment(const FunctionTable &table, int index) {
   const Tensor &tensor = program.tensors[size_t(index)];
   std::string text = axis_list(table, index) + " " + std::string(name(*table.problem().dtypes[size_t(index)]));
   switch (tensor.role) {
-  case Tensor::input:
-    return text + (tensor.fallback ? "; null: " + number_text(*tensor.fallback) : "");
-  case Tensor::inout:
-    return text + ", updated in place";
-  case Tensor::length:
-    return text + ", clamped to [0, extent]";
-  case Tensor::output:
-    break;
+  case Tensor::input: return text + (tensor.fallback ? "; null: " + number_text(*tensor.fallback) : "");
+  case Tensor::inout: return text + ", updated in place";
+  case Tensor::length: return text + ", clamped to [0, extent]";
+  case Tensor::output: break;
   }
   text += ", written; null: not wanted";
   const uint64_t inputs = table.function().tensor[index].in_place;

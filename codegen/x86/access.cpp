@@ -1,8 +1,8 @@
 // Addresses, loads and stores. Vectors move as they are in memory (alignment: that of an element) and are widened or narrowed in registers.
 //
-// Where some lanes do not exist, targets with native masks load and store under a mask. Elsewhere LLVM would turn a masked access into a branch
-// per lane, so the elements that exist are copied one by one to or from a padded vector on the stack. The same copy serves
-// tensors whose neighbours are apart in memory.
+// Where some lanes do not exist, targets with native masks load and store under a mask. Elsewhere LLVM would turn a masked access into a
+// branch per lane, so the elements that exist are copied one by one to or from a padded vector on the stack. The same copy serves tensors
+// whose neighbours are apart in memory.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 #include "codegen/x86/convert.h"
@@ -24,8 +24,8 @@ void Emitter::bind(Frame &frame, int axis, Value index) {
     return;
   for (size_t v = 0; v < views.size(); ++v)
     if (views[v].base && (views[v].axes & axis_bit(axis)))
-      frame.pointer[v] = ir.address(frame.pointer[v], storage_type(ir.getContext(), views[v].dtype),
-                                    ir.mul(index, views[v].stride[size_t(axis)]));
+      frame.pointer[v] =
+          ir.address(frame.pointer[v], storage_type(ir.getContext(), views[v].dtype), ir.mul(index, views[v].stride[size_t(axis)]));
 }
 
 /// Moves a frame to `index` of an axis that may be bound elsewhere.

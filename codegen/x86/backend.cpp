@@ -1,7 +1,7 @@
 #include "codegen/x86/backend.h"
 
-#include "llvm/Support/FormatVariadic.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/FormatVariadic.h"
 
 #include "codegen/x86/cost_model.h"
 #include "codegen/x86/emitter.h"
@@ -23,8 +23,8 @@ std::optional<std::string> unordered_length(const SweepPlan &plan, const NestSha
     const int length = program.axes[size_t(axis)].length;
     if (length < 0 || !(program.axes_of(program.tensors[size_t(length)]) & (shape.nest.kept | shape.nest.reduced) & ~outside))
       return std::nullopt;
-    return llvm::formatv("{0}: axis {1} is bounded by {2}, whose axes must stand outside it in memory order", program.name, program.axes[size_t(axis)].name,
-                         program.tensors[size_t(length)].name)
+    return llvm::formatv("{0}: axis {1} is bounded by {2}, whose axes must stand outside it in memory order", program.name,
+                         program.axes[size_t(axis)].name, program.tensors[size_t(length)].name)
         .str();
   };
   for (int axis : shape.kept)
@@ -39,15 +39,15 @@ std::optional<std::string> unordered_length(const SweepPlan &plan, const NestSha
 }
 
 /// Row buffers need fixed extents, and room: on the stack, or in registers.
-std::optional<std::string> oversized_buffer(const SweepPlan &plan, const NestShape &shape, const Residency &residency, const X86Mapping &mapping,
-                                            const Target &target) {
+std::optional<std::string> oversized_buffer(const SweepPlan &plan, const NestShape &shape, const Residency &residency,
+                                            const X86Mapping &mapping, const Target &target) {
   const char *word = mapping.keep == Keep::scratch ? "scratch" : "registers";
   if (!kept_elements(plan, shape))
     return llvm::formatv("schedule: keep={0}: the reduced extents are not fixed; use keep=reread", word).str();
   const int64_t room = mapping.keep == Keep::scratch ? kStackBytes : int64_t(target.vector_registers) * mapping.vector / 8;
   if (residency.row_bytes() > room / mapping.rows)
-    return llvm::formatv("schedule: keep={0}: {1} rows at once of {2} bytes exceed {3} bytes; use fewer rows or keep=reread", word, mapping.rows,
-                         residency.row_bytes(), room)
+    return llvm::formatv("schedule: keep={0}: {1} rows at once of {2} bytes exceed {3} bytes; use fewer rows or keep=reread", word,
+                         mapping.rows, residency.row_bytes(), room)
         .str();
   return std::nullopt;
 }
@@ -73,27 +73,36 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
   if (mapping.vector > target.vector_bits)
     return llvm::formatv("schedule: vector={0}: {1} has registers of {2} bits", mapping.vector, target.name, target.vector_bits).str();
-  bool keeps = mapping.keep == Keep::reread, streams = !mapping.stream;
+  // A knob that changes nothing is refused, so that a search does not try it.
+  bool keeps = false, streams = false, groups = false, tiles = false;
   for (const Nest &nest : plan.nests) {
     const NestShape shape = shape_of(plan, nest, numerics, mapping);
     if (const auto reason = unordered_length(plan, shape))
       return reason;
     const Residency residency = residency_of(plan, shape, mapping.keep);
-    if (residency.slots) {
+    if (residency.slots)
       if (const auto reason = oversized_buffer(plan, shape, residency, mapping, target))
         return reason;
-      keeps = true;
-    }
+    keeps |= residency.slots > 0;
     streams |= shape.streams;
+    groups |= shape.inner && !shape.ragged_kept && !shape.ragged_reduction && extent_over(plan, shape.nest.kept).hi > 1;
+    tiles |= !shape.inner;
   }
-  if (!keeps)
-    return std::string("schedule: keep: no sweep leaves anything that a later one needs and that costs more than a load; use keep=reread");
-  if (!streams)
+  if (mapping.keep != Keep::reread && !keeps)
+    return std::string("schedule: keep: no sweep leaves what a later one would need an operation to make again; use keep=reread");
+  if (mapping.stream && !streams)
     return std::string("schedule: store=stream: no sweep only writes; use store=normal");
+  if (mapping.rows > 1 && !groups)
+    return std::string("schedule: rows: there are no rows of one length along the contiguous axis to work on at once; use rows=1");
+  if (mapping.prefetch && !groups)
+    return std::string("schedule: prefetch: there are no further rows of one length along the contiguous axis; use prefetch=0");
+  if (mapping.tile != mapping_knobs()[kTileKnob].values.front() && !tiles)
+    return std::string("schedule: tile: no reduction runs across the contiguous axis; leave it out");
   return std::nullopt;
 }
 
-Kernel X86Backend::compile(const SweepPlan &plan, const Schedule &schedule, const Target &target, const std::string &symbol, StageText *text) const {
+Kernel X86Backend::compile(const SweepPlan &plan, const Schedule &schedule, const Target &target, const std::string &symbol,
+                           StageText *text) const {
   if (const auto reason = inapplicable(plan, schedule, target))
     throw UserError(*reason);
   const X86Mapping mapping = read_mapping(schedule.mapping);

@@ -128,12 +128,9 @@ Expr f32_rounded_to_odd(Expr x) {
 
 mlir::Type storage_type(mlir::MLIRContext *context, DType dtype) {
   switch (dtype) {
-  case DType::f64:
-    return mlir::Float64Type::get(context);
-  case DType::f32:
-    return mlir::Float32Type::get(context);
-  default:
-    return mlir::IntegerType::get(context, unsigned(8 * info(dtype).bytes));
+  case DType::f64: return mlir::Float64Type::get(context);
+  case DType::f32: return mlir::Float32Type::get(context);
+  default: return mlir::IntegerType::get(context, unsigned(8 * info(dtype).bytes));
   }
 }
 
@@ -143,18 +140,12 @@ mlir::Value widen(mlir::ImplicitLocOpBuilder &builder, mlir::Value stored, DType
   const auto widened = [&]() -> Expr {
     switch (from) {
     case DType::f64:
-    case DType::f32:
-      return x;
-    case DType::bf16:
-      return widen_bf16(x);
-    case DType::f16:
-      return target.f16_convert ? resize(float_of(x), f32_of(x)) : widen_small(x, kF16);
-    case DType::f8e4m3:
-      return widen_small(x, kF8);
-    case DType::i8:
-      return integer_to_float(sign_extend(x, i32_of(x)), compute);
-    case DType::i32:
-      return integer_to_float(x, compute);
+    case DType::f32: return x;
+    case DType::bf16: return widen_bf16(x);
+    case DType::f16: return target.f16_convert ? resize(float_of(x), f32_of(x)) : widen_small(x, kF16);
+    case DType::f8e4m3: return widen_small(x, kF8);
+    case DType::i8: return integer_to_float(sign_extend(x, i32_of(x)), compute);
+    case DType::i32: return integer_to_float(x, compute);
     }
     throw InternalError("a dtype outside the table");
   };
@@ -166,20 +157,15 @@ mlir::Value narrow(mlir::ImplicitLocOpBuilder &builder, mlir::Value computed, DT
   const Expr x(how, computed);
   switch (to) {
   case DType::f64:
-  case DType::f32:
-    return resize(x, storage_type(builder.getContext(), to)).value();
-  case DType::bf16:
-    return narrow_bf16(f32_rounded_to_odd(x)).value();
+  case DType::f32: return resize(x, storage_type(builder.getContext(), to)).value();
+  case DType::bf16: return narrow_bf16(f32_rounded_to_odd(x)).value();
   case DType::f16: {
     const Expr odd = f32_rounded_to_odd(x);
     return (target.f16_convert ? bits_of(resize(odd, builder.getF16Type())) : narrow_small(odd, kF16)).value();
   }
-  case DType::f8e4m3:
-    return narrow_small(f32_rounded_to_odd(x), kF8).value();
-  case DType::i8:
-    return narrow_i8(x).value();
-  case DType::i32:
-    break;
+  case DType::f8e4m3: return narrow_small(f32_rounded_to_odd(x), kF8).value();
+  case DType::i8: return narrow_i8(x).value();
+  case DType::i32: break;
   }
   throw InternalError("no kernel writes " + std::string(name(to)));
 }

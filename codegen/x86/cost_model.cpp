@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "codegen/x86/nest_shape.h"
 #include "codegen/x86/residency.h"
 
 namespace normforge::x86 {
 
-constexpr int64_t kBufferBytes = 16 << 10;     ///< of row buffers: a third of a first-level cache of 48 KB
-constexpr int64_t kPrefetchedElements = 8192; ///< of a row: the next rows then fit the first levels of cache beside these
-
-/// 32 lanes are two 512-bit, four 256-bit or eight 128-bit accumulators of f32: enough to hide an addition's latency with two rows at once, and
-/// few enough for 16 registers. f64 takes half as many. A run that is known to be shorter needs no more lanes than elements. Across the contiguous
-/// axis there is one partial sum per kept index instead of 32, so chunks are shorter to bound the error alike.
+/// 32 lanes are two 512-bit, four 256-bit or eight 128-bit accumulators of f32: enough to hide an addition's latency with two rows at once,
+/// and few enough for 16 registers. f64 takes half as many. A run that is known to be shorter needs no more lanes than elements. Across the
+/// contiguous axis there is one partial sum per kept index instead of 32, so chunks are shorter to bound the error alike.
 Numerics default_numerics(const SweepPlan &plan) {
   Numerics numerics;
   numerics.lanes = plan.specialized.compute == DType::f64 ? 16 : 32;
@@ -31,20 +29,98 @@ Numerics default_numerics(const SweepPlan &plan) {
   return numerics;
 }
 
+namespace {
+
+constexpr int64_t kFirstCache = 32 << 10; ///< bytes; what x86 cores have had for long, or more
+constexpr int64_t kPage = 4 << 10;        ///< rows this far apart compete for the same sets of the first cache
+constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many bytes are not read again from a cache
+
+/// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
+struct RowCost {
+  int64_t read = 0, written = 0; ///< bytes that belong to the row alone
+  int64_t kept = 0;              ///< bytes of its buffer with keep=scratch
+  bool heavy = false;            ///< conversions or transcendental functions: arithmetic outweighs loads
+  int reducing = 0;              ///< sweeps that reduce
+};
+
+RowCost row_cost(const SweepPlan &plan, const NestShape &shape, const Target &target) {
+  const Program &program = plan.program();
+  RowCost cost;
+  std::vector<char> seen(program.tensors.size(), 0);
+  const auto bytes = [&](int tensor) -> int64_t {
+    const AxisSet axes = program.axes_of(program.tensors[size_t(tensor)]);
+    if ((shape.nest.kept && !(axes & shape.nest.kept)) || std::exchange(seen[size_t(tensor)], 1))
+      return 0;
+    return extent_over(plan, axes & shape.nest.reduced).lo * info(*plan.specialized.dtypes[size_t(tensor)]).bytes;
+  };
+  for (NodeId id : shape.nodes) {
+    const Node &node = program.node(id);
+    if (node.op == Op::tensor) {
+      cost.read += bytes(node.symbol);
+      const bool converted = *plan.specialized.dtypes[size_t(node.symbol)] != plan.specialized.compute;
+      cost.heavy |= converted && (node.axes & shape.nest.reduced);
+    }
+    cost.heavy |= info(node.op).transcendental && (node.axes & shape.nest.reduced);
+  }
+  for (const Sweep &sweep : shape.nest.sweeps) {
+    cost.reducing += !sweep.reductions.empty();
+    for (const Write &write : sweep.writes)
+      if (size_t(write.tensor) < program.tensors.size())
+        cost.written += bytes(write.tensor);
+  }
+  const Residency residency = residency_of(plan, shape, Keep::scratch);
+  cost.kept = residency.slots ? residency.row_bytes() : 0;
+  return cost;
+}
+
+} // namespace
+
+/// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
+/// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are heavy to make again;
+/// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway.
 X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
-  X86Mapping mapping{.rows = 2, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .stream = false, .prefetch = 0, .grain = 64 << 10};
-  const auto near = [&](const Nest &nest) { // row buffers that stay in the first-level cache beside the rows themselves
+  X86Mapping mapping{.rows = 1,
+                     .unroll = 1,
+                     .vector = target.vector_bits,
+                     .tile = 64,
+                     .keep = Keep::reread,
+                     .stream = false,
+                     .prefetch = 0,
+                     .grain = 64 << 10};
+  const Nest *main = nullptr; // the nest that moves most
+  int64_t most = -1;
+  for (const Nest &nest : plan.nests) {
     const NestShape shape = shape_of(plan, nest, numerics, mapping);
-    const Residency residency = residency_of(plan, shape, Keep::scratch);
-    return residency.slots == 0 || (kept_elements(plan, shape) > 0 && residency.row_bytes() <= kBufferBytes / mapping.rows);
-  };
-  const auto keeps = [&](const Nest &nest) { return residency_of(plan, shape_of(plan, nest, numerics, mapping), Keep::scratch).slots > 0; };
-  if (std::ranges::all_of(plan.nests, near) && std::ranges::any_of(plan.nests, keeps))
+    const int64_t moved = shape.item_bytes * std::max<int64_t>(1, extent_over(plan, nest.kept).lo / 1024);
+    if (moved > most)
+      main = &nest, most = moved;
+  }
+  if (!main)
+    return mapping;
+  const NestShape shape = shape_of(plan, *main, numerics, mapping);
+  if (!shape.inner || shape.ragged_kept || shape.ragged_reduction)
+    return mapping;
+
+  const RowCost cost = row_cost(plan, shape, target);
+  const Extent rows = extent_over(plan, shape.nest.kept);
+  const bool wide_file = target.vector_registers >= 32;
+  const bool alone = rows.hi == 1 && cost.kept <= kFirstCache / 4; // latency is all, and there is nothing to hide it behind
+  if ((cost.heavy || alone) && cost.kept && cost.kept <= kStackBytes)
     mapping.keep = Keep::scratch;
-  const auto short_rows = [&](const Nest &nest) {
-    return nest.reduced && !is_outer(nest) && extent_over(plan, nest.reduced).hi <= kPrefetchedElements;
-  };
-  if (std::ranges::all_of(plan.nests, short_rows))
+  const int64_t buffer = mapping.keep == Keep::scratch ? cost.kept : 0;
+  mapping.stream = shape.nest.sweeps.size() > 0 && shape.nest.sweeps.back().reductions.empty() && cost.written * rows.lo >= kStreamed;
+
+  const auto fits = [&](int count, int64_t bytes) { return rows.hi >= count && count * bytes <= kFirstCache; };
+  const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0;
+  if (!cost.read) // open extents
+    mapping.rows = rows.hi >= 2 ? 2 : 1;
+  else if (mapping.stream)
+    mapping.rows = 1;
+  else if (cost.heavy)
+    mapping.rows = wide_file && cost.read < cost.kept && fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
+  else if (cost.reducing > 1 && !aliased)
+    mapping.rows = wide_file && fits(4, 8 * cost.read) ? 4 : fits(2, 4 * cost.read) ? 2 : 1;
+  if (mapping.stream || (rows.hi > mapping.rows && cost.read && mapping.rows * (2 * cost.read + cost.written + buffer) <= kFirstCache))
     mapping.prefetch = 1;
   return mapping;
 }

@@ -14,9 +14,11 @@ namespace normforge::x86 {
 namespace arith = mlir::arith;
 namespace LLVM = mlir::LLVM;
 
-Emitter::Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target)
+Emitter::Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping,
+                 const Target &target)
     : ir(ir), plan(plan), shape(shape), numerics(numerics), mapping(mapping), target(target),
-      residency(residency_of(plan, shape, mapping.keep)), short_nans(has_short_nans(plan)), paired(pairs_lanes(plan, shape, mapping)), compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
+      residency(residency_of(plan, shape, mapping.keep)), short_nans(has_short_nans(plan)), paired(pairs_lanes(plan, shape, mapping)),
+      compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
 
 void Emitter::emit(llvm::StringRef symbol) {
   mlir::OpBuilder::InsertionGuard guard(ir);
@@ -91,7 +93,8 @@ View Emitter::make_view(Value args, int tensor) {
   view.dtype = temporary ? plan.specialized.compute : *plan.specialized.dtypes[size_t(tensor)];
   view.axes = temporary ? plan.temporaries[size_t(tensor) - count].axes : program.axes_of(program.tensors[size_t(tensor)]);
   const Layout layout = temporary ? Layout::dense : plan.specialized.layouts[size_t(tensor)];
-  const int64_t pointers = temporary ? int64_t(offsetof(nf_kernel_args, buffers)) - 8 * int64_t(count) : int64_t(offsetof(nf_kernel_args, tensors));
+  const int64_t pointers =
+      temporary ? int64_t(offsetof(nf_kernel_args, buffers)) - 8 * int64_t(count) : int64_t(offsetof(nf_kernel_args, tensors));
   view.base = ir.load(ir.pointer_type(), ir.address(args, ir.getI8Type(), ir.i64(pointers + 8 * tensor)), 8);
   view.stride.resize(size_t(rank()));
   Value inside = ir.i64(1);

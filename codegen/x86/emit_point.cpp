@@ -1,9 +1,9 @@
-// The value of a node where the loops stand. A node that varies over the vector axis is a vector once that axis is bound to lanes; any other is
-// a scalar, broadcast where it meets a vector. Values are kept per frame, so each node is evaluated once in the outermost loop that
-// binds its axes, and what lacks the kept axes is evaluated once for all rows.
+// The value of a node where the loops stand. A node that varies over the vector axis is a vector once that axis is bound to lanes; any
+// other is a scalar, broadcast where it meets a vector. Values are kept per frame, so each node is evaluated once in the outermost loop
+// that binds its axes, and what lacks the kept axes is evaluated once for all rows.
 //
-// With fma=on a product that feeds a sum, an addition or a subtraction is contracted with it, the left operand first. This is part of the numerics:
-// it depends on the program alone.
+// With fma=on a product that feeds a sum, an addition or a subtraction is contracted with it, the left operand first. This is part of the
+// numerics: it depends on the program alone.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -64,22 +64,14 @@ Value Emitter::compute(NodeId id, Frame &frame) {
   if (filled[size_t(id)])
     return load(buffer_of(id), frame);
   switch (n.op) {
-  case Op::constant:
-    return emit_constant(ir, compute_type, n.value);
-  case Op::scalar:
-    return scalars[size_t(n.symbol)];
-  case Op::tensor:
-    return load(n.symbol, frame);
-  case Op::count:
-    return arith::SIToFPOp::create(ir, compute_type, count_over(n.over, frame));
-  case Op::first:
-    return evaluate_first(n, frame);
-  case Op::pow:
-    return emit_power(ir, evaluate(n.operands[0], frame), int64_t(n.value));
-  case Op::cast:
-    return widen(ir, narrow(ir, evaluate(n.operands[0], frame), n.dtype, target), n.dtype, compute_type, target);
-  default:
-    break;
+  case Op::constant: return emit_constant(ir, compute_type, n.value);
+  case Op::scalar: return scalars[size_t(n.symbol)];
+  case Op::tensor: return load(n.symbol, frame);
+  case Op::count: return arith::SIToFPOp::create(ir, compute_type, count_over(n.over, frame));
+  case Op::first: return evaluate_first(n, frame);
+  case Op::pow: return emit_power(ir, evaluate(n.operands[0], frame), int64_t(n.value));
+  case Op::cast: return widen(ir, narrow(ir, evaluate(n.operands[0], frame), n.dtype, target), n.dtype, compute_type, target);
+  default: break;
   }
   if (is_reduction(n.op)) { // of an earlier nest
     for (size_t t = 0; t < plan.temporaries.size(); ++t)

@@ -1,6 +1,6 @@
-// One sweep: loops over the reduced axes, outermost first. The innermost reduced axis is the run: it is cut into pieces that end where chunks
-// end, and a piece is walked in blocks. Along the vector axis a block is `lanes` elements, the last one of a piece possibly fewer; across it, a block
-// is one index. `unroll` blocks make an iteration, into the same accumulators, so it changes no order.
+// One sweep: loops over the reduced axes, outermost first. The innermost reduced axis is the run: it is cut into pieces that end where
+// chunks end, and a piece is walked in blocks. Along the vector axis a block is `lanes` elements, the last one of a piece possibly fewer;
+// across it, a block is one index. `unroll` blocks make an iteration, into the same accumulators, so it changes no order.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -28,7 +28,7 @@ private:
   Values written_run(const Frames &rows, Value end);
   Values piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
   Values block(Frames rows, Value index, Value active, mlir::ValueRange state);
-  Value accumulate(NodeId reduction, Frame &frame, Value sum);
+  void accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum);
   void spread_scalars(Frames &rows);
   void prefetch(const Frame &frame, int64_t rows);
 
@@ -37,52 +37,65 @@ private:
   const NestShape &shape;
   const Sweep &sweep;
   const std::vector<NodeId> &points, &leaves;
-  const bool unrolled;      // every loop: its buffers become registers
-  const bool prefetches;    // the last sweep that reduces fetches what the next rows will read
-  bool lies_alike(const View &view, int64_t bytes) const;
-  bool nontemporal = false; // what is written now
+  const bool unrolled;   // every loop: its buffers become registers
+  const bool prefetches; // the last sweep that reduces fetches what the next rows will read
+  bool lies_alike(const View &view) const;
+  bool is_streamed(const Write &write) const;
+  int64_t streamed_bytes = 0; // of an element that streaming stores write; 0: there are none
+  bool nontemporal = false;   // what is written now
   ReduceTree tree;
 };
 
 SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
     : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
       leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
-      prefetches(kernel.mapping.prefetch && shape.inner && index + 2 == std::max<size_t>(2, shape.nest.sweeps.size())), tree(make_tree(rows)) {}
+      prefetches(kernel.mapping.prefetch && shape.inner && index + 2 == std::max<size_t>(2, shape.nest.sweeps.size())),
+      tree(make_tree(rows)) {
+  if (shape.streams && sweep.reductions.empty())
+    for (const Write &write : sweep.writes)
+      if (const View &view = kernel.views[size_t(write.tensor)]; view.contiguous)
+        streamed_bytes = std::max<int64_t>(streamed_bytes, info(view.dtype).bytes);
+}
 
 /// The shape of the tree, from what is known of the extents.
 ReduceTree SweepEmitter::make_tree(size_t rows) {
-  std::vector<Op> ops;
+  std::vector<Accumulator> all;
   for (size_t r = 0; r < rows; ++r)
-    for (NodeId id : sweep.reductions)
-      ops.push_back(kernel.node(id).op);
+    for (NodeId id : sweep.reductions) {
+      all.push_back({kernel.node(id).op});
+      if (kernel.node(id).op != Op::sum)
+        all.push_back({kernel.node(id).op, /*nans=*/true});
+    }
   const mlir::VectorType type = ir.vector(shape.width, kernel.compute_type);
   const int64_t chunk = kernel.numerics.chunk;
-  if (ops.empty() || shape.reduced.empty())
-    return ReduceTree(ir, ops, type, ReduceTree::one_chunk, {}, 1);
+  if (all.empty() || shape.reduced.empty())
+    return ReduceTree(ir, all, type, ReduceTree::one_chunk, {}, 1);
 
   const int run_axis = shape.reduced.back();
   const Extent run = kernel.plan.specialized.axes[size_t(run_axis)].extent;
   const Extent runs = extent_over(kernel.plan, shape.nest.reduced & ~axis_bit(run_axis));
   constexpr int64_t kAddressable = int64_t(1) << 47; // elements that fit a 47-bit address space
-  const Extent all = extent_over(kernel.plan, shape.nest.reduced);
-  const int64_t max_chunks = std::min(kAddressable, all.hi) / std::max<int64_t>(1, chunk / 2) + 2;
+  const Extent points = extent_over(kernel.plan, shape.nest.reduced);
+  const int64_t max_chunks = std::min(kAddressable, points.hi) / std::max<int64_t>(1, chunk / 2) + 2;
   if (shape.reduced.size() == 1)
-    return ReduceTree(ir, ops, type, run.hi <= chunk ? ReduceTree::one_chunk : ReduceTree::chunks, {}, max_chunks);
+    return ReduceTree(ir, all, type, run.hi <= chunk ? ReduceTree::one_chunk : ReduceTree::chunks, {}, max_chunks);
   if (run.hi <= chunk && runs.hi <= chunk / std::max<int64_t>(1, run.hi))
-    return ReduceTree(ir, ops, type, ReduceTree::one_chunk, {}, 1);
+    return ReduceTree(ir, all, type, ReduceTree::one_chunk, {}, 1);
   if (run.lo > chunk / 2)
-    return ReduceTree(ir, ops, type, ReduceTree::chunks, {}, max_chunks);
+    return ReduceTree(ir, all, type, ReduceTree::chunks, {}, max_chunks);
   Value group = ir.max(ir.i64(1), ir.div(ir.i64(chunk), ir.max(ir.i64(1), kernel.extents[size_t(run_axis)])));
-  return ReduceTree(ir, ops, type, ReduceTree::grouped, group, max_chunks);
+  return ReduceTree(ir, all, type, ReduceTree::grouped, group, max_chunks);
 }
 
 void SweepEmitter::run(Frames &rows) {
   spread_scalars(rows);
-  Values sums = tree.finish(level(0, rows, tree.start()));
+  Values results = tree.finish(level(0, rows, tree.start()));
+  Value *result = results.begin();
   for (size_t r = 0; r < rows.size(); ++r)
-    for (size_t i = 0; i < sweep.reductions.size(); ++i) {
-      const NodeId id = sweep.reductions[i];
-      Value sum = sums[r * sweep.reductions.size() + i];
+    for (NodeId id : sweep.reductions) {
+      Value sum = *result++;
+      if (kernel.node(id).op != Op::sum)
+        sum = with_nans(ir, sum, *result++);
       if (shape.inner)
         sum = fold_lanes(ir, kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum, kernel.numerics.fold_high);
       else if (!kernel.varies(id, shape.vector_axis))
@@ -121,12 +134,15 @@ Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
   if (depth + 1 == shape.reduced.size())
     return run_of(rows, state);
   const int axis = shape.reduced[depth];
-  return ir.loop(ir.i64(0), kernel.bound_of(axis, rows.front()), 1, state, [&](Value index, mlir::ValueRange carried) {
-    Frames inner = rows;
-    for (Frame &frame : inner)
-      kernel.bind(frame, axis, index);
-    return level(depth + 1, inner, carried);
-  }, unrolled);
+  return ir.loop(
+      ir.i64(0), kernel.bound_of(axis, rows.front()), 1, state,
+      [&](Value index, mlir::ValueRange carried) {
+        Frames inner = rows;
+        for (Frame &frame : inner)
+          kernel.bind(frame, axis, index);
+        return level(depth + 1, inner, carried);
+      },
+      unrolled);
 }
 
 /// One run, piece by piece.
@@ -135,7 +151,7 @@ Values SweepEmitter::run_of(const Frames &rows, mlir::ValueRange state) {
   Value end = kernel.bound_of(axis, rows.front());
   const int64_t chunk = kernel.numerics.chunk;
   const bool whole = kernel.plan.specialized.axes[size_t(axis)].extent.hi <= chunk;
-  if (shape.streams && sweep.reductions.empty())
+  if (streamed_bytes)
     return written_run(rows, end);
   if (tree.shape() == ReduceTree::one_chunk)
     return piece(rows, ir.i64(0), end, state);
@@ -147,38 +163,36 @@ Values SweepEmitter::run_of(const Frames &rows, mlir::ValueRange state) {
   });
 }
 
-/// A run of a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache line's boundary, where
-/// all that is written lies alike to such boundaries; else with normal stores.
+/// A run of a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache line's boundary,
+/// where all that is written lies alike to such boundaries; else with normal stores. Blocks of a buffer whose lanes are paired cannot be
+/// shifted; there, as across the contiguous axis, everything must lie on boundaries.
 Values SweepEmitter::written_run(const Frames &rows, Value end) {
   Value line = ir.i64(kLineBytes - 1), first, alike = ir.boolean(true);
-  int64_t bytes = 0;
+  const bool shifts = shape.inner && !(kernel.paired && kernel.residency.slots);
   for (const Write &write : sweep.writes) {
     const View &view = kernel.views[size_t(write.tensor)];
-    bytes = std::max<int64_t>(bytes, info(view.dtype).bytes);
-  }
-  for (const Write &write : sweep.writes)
-    for (size_t r = 0; r < rows.size(); ++r) {
-      const View &view = kernel.views[size_t(write.tensor)];
-      if (!view.contiguous || info(view.dtype).bytes != bytes)
-        continue;
+    Value bytes = ir.i64(streamed_bytes);
+    for (size_t r = 0; r < rows.size() && is_streamed(write); ++r) {
       Frame at = rows[r];
       kernel.bind(at, shape.reduced.back(), ir.i64(0));
       Value past = ir.logical_and(ir.integer(kernel.address_of(view, size_t(write.tensor), at)), line);
-      if (!shape.inner) { // each index of the run writes a tile; all of them on boundaries
+      if (!shifts) {
         for (int axis : shape.reduced)
-          past = ir.logical_or(past, ir.logical_and(ir.mul(view.stride[size_t(axis)], ir.i64(bytes)), line));
+          if (axis != shape.vector_axis && (view.axes & axis_bit(axis))) // other indexes of the reduced axes lie as this one
+            past = ir.logical_or(past, ir.logical_and(ir.mul(view.stride[size_t(axis)], bytes), line));
         alike = ir.logical_and(alike, ir.is(Predicate::eq, past, ir.i64(0)));
       } else if (!first) {
         first = past;
-      } else if (r == 0 || !lies_alike(view, bytes)) {
+      } else if (r == 0 || !lies_alike(view)) {
         alike = ir.logical_and(alike, ir.is(Predicate::eq, past, first));
       }
     }
+  }
   const auto normal = [&] { return piece(rows, ir.i64(0), end, {}); };
   const auto streaming = [&] {
     Value begin = ir.i64(0);
-    if (shape.inner) {
-      begin = ir.min(end, ir.div(ir.logical_and(ir.sub(ir.i64(kLineBytes), first), line), ir.i64(bytes)));
+    if (shifts) {
+      begin = ir.min(end, ir.div(ir.logical_and(ir.sub(ir.i64(kLineBytes), first), line), ir.i64(streamed_bytes)));
       piece(rows, ir.i64(0), begin, {});
     }
     nontemporal = true;
@@ -189,10 +203,17 @@ Values SweepEmitter::written_run(const Frames &rows, Value end) {
   return ir.when_else(alike, {}, streaming, normal);
 }
 
+/// Streaming stores go to contiguous outputs of the widest type: vectors of narrower ones start on boundaries at other elements.
+bool SweepEmitter::is_streamed(const Write &write) const {
+  const View &view = kernel.views[size_t(write.tensor)];
+  return view.contiguous && info(view.dtype).bytes == streamed_bytes;
+}
+
 /// Whether rows of a tensor are known to be whole cache lines apart.
-bool SweepEmitter::lies_alike(const View &view, int64_t bytes) const {
+bool SweepEmitter::lies_alike(const View &view) const {
   for (int axis : shape.kept)
-    if (const auto stride = constant(view.stride[size_t(axis)]); (view.axes & axis_bit(axis)) && (!stride || *stride * bytes % kLineBytes))
+    if (const auto stride = constant(view.stride[size_t(axis)]);
+        (view.axes & axis_bit(axis)) && (!stride || *stride * streamed_bytes % kLineBytes))
       return false;
   return true;
 }
@@ -250,35 +271,36 @@ Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRa
   for (NodeId id : points)
     kernel.evaluate(id, rows);
   Values next(state);
-  for (size_t i = 0; i < sweep.reductions.size(); ++i)
-    for (size_t r = 0; r < rows.size(); ++r) {
-      Value &sum = next[r * sweep.reductions.size() + i];
-      sum = accumulate(sweep.reductions[i], rows[r], sum);
+  Value *accumulator = next.begin();
+  for (Frame &frame : rows)
+    for (NodeId id : sweep.reductions) {
+      accumulate(id, {kernel.node(id).op}, frame, *accumulator++);
+      if (kernel.node(id).op != Op::sum)
+        accumulate(id, {kernel.node(id).op, /*nans=*/true}, frame, *accumulator++);
     }
   for (NodeId id : leaves)
     for (Frame &frame : rows)
       kernel.store(kernel.buffer_of(id), kernel.in_lanes(id, frame), frame);
   for (const Write &write : sweep.writes)
     for (Frame &frame : rows)
-      kernel.write(write, frame, shape.asks_at_points, nontemporal);
+      kernel.write(write, frame, shape.asks_at_points, nontemporal && is_streamed(write));
   if (prefetches && !active)
     for (const Frame &frame : rows)
       prefetch(frame, int64_t(rows.size()));
   return next;
 }
 
-Value SweepEmitter::accumulate(NodeId reduction, Frame &frame, Value sum) {
+void SweepEmitter::accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum) {
   const Node &n = kernel.node(reduction);
   const Node &operand = kernel.node(n.operands[0]);
   const bool square = operand.op == Op::pow && operand.value == 2;
   Value next;
   if (n.op == Op::sum && kernel.numerics.fma && (operand.op == Op::mul || square))
-    next = mlir::math::FmaOp::create(ir, kernel.in_lanes(operand.operands[0], frame), kernel.in_lanes(operand.operands[square ? 0 : 1], frame), sum);
+    next = mlir::math::FmaOp::create(ir, kernel.in_lanes(operand.operands[0], frame),
+                                     kernel.in_lanes(operand.operands[square ? 0 : 1], frame), sum);
   else
-    next = combine(ir, n.op, sum, kernel.in_lanes(n.operands[0], frame));
-  if (shape.inner && frame.lanes.mask)
-    next = arith::SelectOp::create(ir, frame.lanes.mask, next, sum);
-  return next;
+    next = combine(ir, accumulator, sum, kernel.in_lanes(n.operands[0], frame));
+  sum = shape.inner && frame.lanes.mask ? Value(arith::SelectOp::create(ir, frame.lanes.mask, next, sum)) : next;
 }
 
 void Emitter::emit_sweep(size_t index, Frames &rows) {

@@ -56,13 +56,12 @@ Values Ir::when(Value condition, mlir::ValueRange carried, const std::function<V
 }
 
 void Ir::when(Value condition, const std::function<void()> &body) {
-  when_else(
-      condition, {},
-      [&] {
-        body();
-        return Values();
-      },
-      {});
+  when_else(condition, {},
+            [&] {
+              body();
+              return Values();
+            },
+            {});
 }
 
 Values Ir::when_else(Value condition, mlir::TypeRange types, const std::function<Values()> &yes, const std::function<Values()> &no) {

@@ -1,5 +1,5 @@
-// Small helpers for writing IR: 64-bit index arithmetic that folds as it goes, loops and branches that vanish where their bounds are constants.
-// What is folded here need not be lowered and optimized later, which is most of a kernel's compile time.
+// Small helpers for writing IR: 64-bit index arithmetic that folds as it goes, loops and branches that vanish where their bounds are
+// constants. What is folded here need not be lowered and optimized later, which is most of a kernel's compile time.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,8 @@ public:
   Value add(Value, Value);
   Value sub(Value, Value);
   Value mul(Value, Value);
-  Value div(Value, Value);     ///< of numbers that are not negative
-  Value rem(Value, Value);     ///< of numbers that are not negative
+  Value div(Value, Value); ///< of numbers that are not negative
+  Value rem(Value, Value); ///< of numbers that are not negative
   Value min(Value, Value);
   Value max(Value, Value);
   Value is(mlir::arith::CmpIPredicate, Value, Value);
@@ -37,8 +37,8 @@ public:
   Value round_down(Value, int64_t by);
 
   using LoopBody = std::function<Values(Value index, mlir::ValueRange carried)>;
-  /// for (index = lo; index < hi; index += step), carrying values. Emits nothing when it is known to be empty, the body alone when it runs once.
-  /// `unrolled`: with constant bounds, the bodies one after another.
+  /// for (index = lo; index < hi; index += step), carrying values. Emits nothing when it is known to be empty, the body alone when it runs
+  /// once. `unrolled`: with constant bounds, the bodies one after another.
   Values loop(Value lo, Value hi, int64_t step, mlir::ValueRange carried, const LoopBody &body, bool unrolled = false);
 
   /// `carried` as it is where the condition fails. No branch where the condition is a constant.

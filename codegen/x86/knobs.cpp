@@ -20,8 +20,12 @@ constexpr Knob kKnobs[] = {
     {"rows", "rows that are worked on at once: shares loads of parameters and overlaps the folding of sums", kRows, {}},
     {"unroll", "vectors of lanes per iteration of the innermost loop: pays for loop overhead and address arithmetic", kUnroll, {}},
     {"vector", "bits of the registers that are used: narrower ones clock higher on some machines", kVector, {}},
-    {"tile", "columns per work item where the contiguous axis is kept: wide ones use whole cache lines, narrow ones give more items", kTile, {}},
-    {"keep", "what later sweeps need of a point: read and computed again, kept in a row buffer, or kept in registers (short fixed rows)", kKeep, kKeepWords},
+    {"tile",
+     "columns per work item where the contiguous axis is kept: wide ones use whole cache lines, narrow ones give more items",
+     kTile,
+     {}},
+    {"keep", "what later sweeps need of a point: read and computed again, kept in a row buffer, or kept in registers (short fixed rows)",
+     kKeep, kKeepWords},
     {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
     {"prefetch", "groups of rows ahead that are fetched while a group is reduced: hides the latency of the outer caches", kPrefetch, {}},
     {"grain", "bytes that are worth a thread", kGrain, {}},
@@ -34,10 +38,18 @@ std::span<const Knob> mapping_knobs() { return kKnobs; }
 X86Mapping read_mapping(const Mapping &mapping) {
   internal_check(mapping.values.size() == std::size(kKnobs));
   const auto &v = mapping.values;
-  return {.rows = int(v[0]), .unroll = int(v[1]), .vector = int(v[2]), .tile = int(v[3]), .keep = Keep(v[4]),
-          .stream = v[5] != 0, .prefetch = int(v[6]), .grain = v[7]};
+  return {.rows = int(v[0]),
+          .unroll = int(v[1]),
+          .vector = int(v[2]),
+          .tile = int(v[3]),
+          .keep = Keep(v[4]),
+          .stream = v[5] != 0,
+          .prefetch = int(v[6]),
+          .grain = v[7]};
 }
 
-Mapping write_mapping(const X86Mapping &m) { return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.grain}}; }
+Mapping write_mapping(const X86Mapping &m) {
+  return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.grain}};
+}
 
 } // namespace normforge::x86

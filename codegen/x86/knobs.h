@@ -8,6 +8,7 @@
 namespace normforge::x86 {
 
 std::span<const Knob> mapping_knobs();
+constexpr size_t kTileKnob = 3; ///< row of `tile`
 
 enum class Keep { reread, scratch, registers };
 

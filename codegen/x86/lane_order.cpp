@@ -70,7 +70,8 @@ Value widen_pairs(Ir &ir, Value stored, const Target &target) {
   const int64_t width = lanes_in(stored);
   const Emission how{ir, target, /*fma=*/false};
   const Expr pairs(how, mlir::vector::BitCastOp::create(ir, ir.vector(int(width / 2), ir.getI32Type()), stored));
-  return shuffle(ir, float_of(pairs << 16).value(), float_of(pairs & int64_t(0xffff0000)).value(), width, [](int64_t lane) { return lane; });
+  return shuffle(ir, float_of(pairs << 16).value(), float_of(pairs & int64_t(0xffff0000)).value(), width,
+                 [](int64_t lane) { return lane; });
 }
 
 Value narrow_pairs(Ir &ir, Value computed, bool short_nans, const Target &target) {

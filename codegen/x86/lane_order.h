@@ -1,6 +1,7 @@
-// Which lane of a vector value holds which element. Usually in memory order. But a vector of bf16 widens and narrows at half the cost where even
-// elements make one half and odd ones the other: a pair is an i32, and an element its upper or its lower half. So kernels that move
-// mostly bf16 keep all their vectors like that. No bit depends on it: lanes are independent of each other until they fold, and fold in memory order.
+// Which lane of a vector value holds which element. Usually in memory order. But a vector of bf16 widens and narrows at half the cost where
+// even elements make one half and odd ones the other: a pair is an i32, and an element its upper or its lower half. So kernels that move
+// mostly bf16 keep all their vectors like that. No bit depends on it: lanes are independent of each other until they fold, and fold in
+// memory order.
 #pragma once
 
 #include "codegen/target.h"

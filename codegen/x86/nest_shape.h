@@ -1,8 +1,8 @@
 // What a nest looks like to a vector machine: which axis lanes run along, in which order the others are looped over, what one work item is.
 //
-// The vector axis is the nest's innermost in memory order. Where it is reduced ("inner"), a work item is one kept index and lanes run along the
-// reduced run; where it is kept ("outer"), a work item is a tile of the vector axis at one index of the other kept axes and each lane is a kept
-// index of its own. A nest that reduces nothing has its innermost axis moved among the reduced ones: a sweep that only writes.
+// The vector axis is the nest's innermost in memory order. Where it is reduced ("inner"), a work item is one kept index and lanes run along
+// the reduced run; where it is kept ("outer"), a work item is a tile of the vector axis at one index of the other kept axes and each lane
+// is a kept index of its own. A nest that reduces nothing has its innermost axis moved among the reduced ones: a sweep that only writes.
 #pragma once
 
 #include <vector>
@@ -15,16 +15,16 @@ namespace normforge::x86 {
 
 struct NestShape {
   Nest nest;
-  bool asks_at_points = false; ///< point outputs may be null
-  int vector_axis = -1;        ///< -1: the nest has no axes
-  bool inner = true;           ///< the vector axis is reduced, or there is none
-  std::vector<int> kept;       ///< outermost first, without the vector axis
-  std::vector<int> reduced;    ///< outermost first
-  std::vector<NodeId> nodes;   ///< all that it evaluates and the tensors that it reads, operands first
+  bool asks_at_points = false;   ///< point outputs may be null
+  int vector_axis = -1;          ///< -1: the nest has no axes
+  bool inner = true;             ///< the vector axis is reduced, or there is none
+  std::vector<int> kept;         ///< outermost first, without the vector axis
+  std::vector<int> reduced;      ///< outermost first
+  std::vector<NodeId> nodes;     ///< all that it evaluates and the tensors that it reads, operands first
   bool ragged_reduction = false; ///< a reduced axis is bounded by a length
   bool ragged_kept = false;      ///< a kept axis is
-  int width = 1;               ///< elements of a vector: Numerics::lanes, or the tile
-  bool streams = false;        ///< a sweep that only writes uses streaming stores, in vectors that start on cache lines of the output
+  int width = 1;                 ///< elements of a vector: Numerics::lanes, or the tile
+  bool streams = false;          ///< a sweep that only writes uses streaming stores, in vectors that start on cache lines of the output
   nf_count items;
   int64_t item_bytes = 0; ///< at the smallest extents; 0: unknown
 };

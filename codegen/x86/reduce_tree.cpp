@@ -16,34 +16,41 @@ namespace normforge::x86 {
 namespace arith = mlir::arith;
 using Predicate = arith::CmpIPredicate;
 
-Value combine(Ir &ir, Op reduction, Value left, Value right) {
-  if (reduction == Op::sum)
+namespace {
+
+Value is_nan(Ir &ir, Value value) { return arith::CmpFOp::create(ir, arith::CmpFPredicate::UNO, value, value); }
+
+} // namespace
+
+Value combine(Ir &ir, Accumulator accumulator, Value left, Value right) {
+  if (accumulator.nans)
+    return with_nans(ir, left, right);
+  if (accumulator.reduction == Op::sum)
     return arith::AddFOp::create(ir, left, right);
-  // x86's max and min return their second operand where either is NaN, and where both are zero. So LLVM's lowering is that instruction and, for a NaN
-  // on the right, a blend that does not wait for it; with `nsz` nothing more is done about the zeros' signs.
-  const auto zeros = arith::FastMathFlagsAttr::get(ir.getContext(), arith::FastMathFlags::nsz);
-  if (reduction == Op::max)
-    return arith::MaximumFOp::create(ir, right, left, zeros);
-  return arith::MinimumFOp::create(ir, right, left, zeros);
+  // This is x86's instruction, which returns its second operand where either is NaN and where both are zero.
+  const auto beats = accumulator.reduction == Op::max ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+  return arith::SelectOp::create(ir, arith::CmpFOp::create(ir, beats, right, left), right, left);
 }
 
-double identity(Op reduction) {
+Value with_nans(Ir &ir, Value best, Value nans) { return arith::SelectOp::create(ir, is_nan(ir, nans), nans, best); }
+
+double Accumulator::start() const {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  return reduction == Op::sum ? 0.0 : reduction == Op::max ? -infinity : infinity;
+  return nans || reduction == Op::sum ? 0.0 : reduction == Op::max ? -infinity : infinity;
 }
 
-ReduceTree::ReduceTree(Ir &ir, std::vector<Op> ops, mlir::VectorType type, Shape shape, Value group, int64_t max_chunks)
-    : ir(ir), ops(std::move(ops)), type(type), tree_shape(shape), group(group) {
+ReduceTree::ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, Shape shape, Value group, int64_t max_chunks)
+    : ir(ir), all(std::move(accumulators)), type(type), tree_shape(shape), group(group) {
   if (shape == one_chunk)
     return;
   const int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  stack = ir.stack(bytes * int64_t(this->ops.size()) * std::bit_width(uint64_t(max_chunks)));
+  stack = ir.stack(bytes * int64_t(all.size()) * std::bit_width(uint64_t(max_chunks)));
 }
 
 Values ReduceTree::start() {
   Values state;
-  for (Op op : ops)
-    state.push_back(emit_constant(ir, type, identity(op)));
+  for (const Accumulator &accumulator : all)
+    state.push_back(emit_constant(ir, type, accumulator.start()));
   if (tree_shape != one_chunk)
     state.push_back(ir.i64(0)); // chunks that have ended
   if (tree_shape == grouped)
@@ -52,17 +59,17 @@ Values ReduceTree::start() {
 }
 
 Value ReduceTree::slot(Value level, size_t accumulator) {
-  return ir.address(stack, type, ir.add(ir.mul(level, ir.i64(int64_t(ops.size()))), ir.i64(int64_t(accumulator))));
+  return ir.address(stack, type, ir.add(ir.mul(level, ir.i64(int64_t(all.size()))), ir.i64(int64_t(accumulator))));
 }
 
 Values ReduceTree::push(mlir::ValueRange state) {
-  const size_t n = ops.size();
+  const size_t n = all.size();
   Value ended = ir.add(state[n], ir.i64(1));
   Value level = mlir::math::CountTrailingZerosOp::create(ir, ended);
   Values merged = ir.loop(ir.i64(0), level, 1, state.take_front(n), [&](Value at, mlir::ValueRange right) {
     Values sums;
     for (size_t i = 0; i < n; ++i)
-      sums.push_back(combine(ir, ops[i], ir.load(type, slot(at, i), 64), right[i]));
+      sums.push_back(combine(ir, all[i], ir.load(type, slot(at, i), 64), right[i]));
     return sums;
   });
   for (size_t i = 0; i < n; ++i)
@@ -77,14 +84,14 @@ Values ReduceTree::end_piece(mlir::ValueRange state, Value ends_run) {
     return Values(state);
   if (tree_shape == chunks)
     return push(state);
-  const size_t runs = ops.size() + 1;
+  const size_t runs = all.size() + 1;
   Values counted(state);
   counted[runs] = ir.createOrFold<arith::SelectOp>(ends_run, ir.add(state[runs], ir.i64(1)), group);
   return ir.when(ir.is(Predicate::eq, counted[runs], group), counted, [&] { return push(counted); });
 }
 
 Values ReduceTree::finish(mlir::ValueRange state) {
-  const size_t n = ops.size();
+  const size_t n = all.size();
   if (tree_shape == one_chunk)
     return Values(state);
   Values closed(state);
@@ -105,7 +112,7 @@ Values ReduceTree::finish(mlir::ValueRange state) {
       return ir.when(ir.is(Predicate::ne, bit, ir.i64(0)), sums, [&] {
         Values merged;
         for (size_t i = 0; i < n; ++i)
-          merged.push_back(combine(ir, ops[i], ir.load(type, slot(level, i), 64), sums[i]));
+          merged.push_back(combine(ir, all[i], ir.load(type, slot(level, i), 64), sums[i]));
         return merged;
       });
     });
@@ -113,14 +120,17 @@ Values ReduceTree::finish(mlir::ValueRange state) {
 }
 
 Value fold_lanes(Ir &ir, Op reduction, Value vector, bool high) {
+  const auto folded = [&](Value value, int64_t lanes, int64_t half) -> Value {
+    llvm::SmallVector<int64_t> taken;
+    for (int64_t i = 0; i < lanes / 2; ++i)
+      taken.push_back(high ? i + half * (lanes / 2) : 2 * i + half);
+    return mlir::vector::ShuffleOp::create(ir, value, value, taken);
+  };
   for (int64_t lanes = llvm::cast<mlir::VectorType>(vector.getType()).getNumElements(); lanes > 1; lanes /= 2) {
-    llvm::SmallVector<int64_t> left, right;
-    for (int64_t i = 0; i < lanes / 2; ++i) {
-      left.push_back(high ? i : 2 * i);
-      right.push_back(high ? i + lanes / 2 : 2 * i + 1);
-    }
-    Value low = mlir::vector::ShuffleOp::create(ir, vector, vector, left);
-    vector = combine(ir, reduction, low, mlir::vector::ShuffleOp::create(ir, vector, vector, right));
+    Value right = folded(vector, lanes, 1);
+    vector = combine(ir, {reduction}, folded(vector, lanes, 0), right);
+    if (reduction != Op::sum)
+      vector = with_nans(ir, vector, right);
   }
   return ir.first_lane(vector);
 }

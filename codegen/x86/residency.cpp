@@ -8,7 +8,6 @@ namespace {
 /// In simple operations, roughly, beyond the load that the buffer costs too.
 constexpr int kTranscendentalCost = 15, kConversionCost = 2;
 
-
 class Chooser {
 public:
   Chooser(const SweepPlan &plan, const NestShape &shape, Keep keep) : plan(plan), program(plan.program()), shape(shape), keep(keep) {}

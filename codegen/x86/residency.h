@@ -1,6 +1,7 @@
-// What a sweep leaves for later ones besides its reductions: values at points, in f32 (f64) in a row buffer on the stack. keep=reread leaves nothing,
-// later sweeps read and compute again; keep=scratch leaves what takes an operation to make again (a centred value, a converted bf16, an exponential);
-// keep=registers leaves all that is used again and unrolls the sweeps, so that the buffer becomes registers.
+// What a sweep leaves for later ones besides its reductions: values at points, in f32 (f64) in a row buffer on the stack. keep=reread
+// leaves nothing, later sweeps read and compute again; keep=scratch leaves what takes an operation to make again (a centred value, a
+// converted bf16, an exponential); keep=registers leaves all that is used again and unrolls the sweeps, so that the buffer becomes
+// registers.
 #pragma once
 
 #include "codegen/x86/knobs.h"

@@ -65,8 +65,8 @@ AxesAttr axes_reduced(FuncOp func, llvm::ArrayRef<mlir::StringAttr> axes, AxesAt
 /// The axes over which an operation with an attribute `over` varies, by its operand.
 AxesAttr over_result_axes(FuncOp func, mlir::Operation *op);
 
-/// Whether an axis in `over` is ragged with lengths that vary over another axis in `over`: full rows then stand beside empty ones, and there
-/// is no count for each kept index that is a product.
+/// Whether an axis in `over` is ragged with lengths that vary over another axis in `over`: full rows then stand beside empty ones, and
+/// there is no count for each kept index that is a product.
 bool lengths_vary_within(FuncOp func, AxesAttr over);
 
 /// Gives every operation of the body the type that follows from its operands. For rewrites that replace a value by one over fewer axes.

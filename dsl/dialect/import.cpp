@@ -60,24 +60,15 @@ struct Importer {
     for (int i = 0; i < row.operands; ++i)
       state.addOperands(values[size_t(node.operands[size_t(i)])]);
     switch (node.op) {
-    case Op::constant:
-      state.addAttribute("value", builder.getF64FloatAttr(node.value));
-      break;
+    case Op::constant: state.addAttribute("value", builder.getF64FloatAttr(node.value)); break;
     case Op::scalar:
       state.addAttribute("parameter", FlatSymbolRefAttr::get(builder.getContext(), program.scalars[size_t(node.symbol)].name));
       break;
     case Op::tensor:
-    case Op::stored:
-      state.addAttribute("tensor", tensor_name(node.symbol));
-      break;
-    case Op::pow:
-      state.addAttribute("exponent", builder.getI64IntegerAttr(int64_t(node.value)));
-      break;
-    case Op::cast:
-      state.addAttribute("dtype", TypeAttr::get(type_of(builder.getContext(), node.dtype)));
-      break;
-    default:
-      break;
+    case Op::stored: state.addAttribute("tensor", tensor_name(node.symbol)); break;
+    case Op::pow: state.addAttribute("exponent", builder.getI64IntegerAttr(int64_t(node.value))); break;
+    case Op::cast: state.addAttribute("dtype", TypeAttr::get(type_of(builder.getContext(), node.dtype))); break;
+    default: break;
     }
     if (node.over)
       state.addAttribute("over", AxesAttr::get(builder.getContext(), names(node.over)));

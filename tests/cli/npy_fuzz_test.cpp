@@ -50,17 +50,10 @@ TEST(Npy, MutatedHeadersAreReadOrRefused) {
     for (size_t changes = 1 + random() % 3; changes > 0; --changes) {
       const size_t at = random() % header;
       switch (random() % 4) {
-      case 0:
-        file[at] = char(random());
-        break;
-      case 1:
-        file[at] ^= char(1 << random() % 8);
-        break;
-      case 2:
-        file.erase(at, 1 + random() % 4);
-        break;
-      default:
-        file.replace(at, random() % 3, kPieces[random() % std::size(kPieces)]);
+      case 0: file[at] = char(random()); break;
+      case 1: file[at] ^= char(1 << random() % 8); break;
+      case 2: file.erase(at, 1 + random() % 4); break;
+      default: file.replace(at, random() % 3, kPieces[random() % std::size(kPieces)]);
       }
     }
     read += is_read(file);

@@ -34,8 +34,9 @@ TEST(SweepPlan, LayerNormHasThreeSweepsThroughAPivot) {
 }
 
 TEST(SweepPlan, SweepsAreAsManyAsTheReductionsThatFeedEachOtherAndTheWrite) {
-  const std::pair<const char *, size_t> expected[] = {{"rms_norm", 2}, {"softmax", 3},          {"layer_norm_monitored", 4}, {"rms_norm_quant", 3},
-                                                      {"moments", 2},  {"batch_norm_infer", 0}, {"batch_norm_train", 3},     {"layer_norm outputs=mean", 1}};
+  const std::pair<const char *, size_t> expected[] = {
+      {"rms_norm", 2}, {"softmax", 3},          {"layer_norm_monitored", 4}, {"rms_norm_quant", 3},
+      {"moments", 2},  {"batch_norm_infer", 0}, {"batch_norm_train", 3},     {"layer_norm outputs=mean", 1}};
   for (const auto &[problem, sweeps] : expected) {
     const SweepPlan plan = plan_of(problem);
     ASSERT_EQ(plan.nests.size(), 1u) << problem;
@@ -50,7 +51,8 @@ TEST(SweepPlan, PointOutputsAreWrittenInTheLastSweepAlone) {
         EXPECT_TRUE(sweep.writes.empty() || &sweep == &nest.sweeps.back()) << norm->program.name;
 }
 
-// Reductions over different axes: each set has a nest, what crosses goes through a temporary, the output is written by a pointwise nest at the end.
+// Reductions over different axes: each set has a nest, what crosses goes through a temporary, the output is written by a pointwise nest at
+// the end.
 TEST(SweepPlan, ReductionsOverDifferentAxesHaveNestsOfTheirOwn) {
   const SweepPlan plan = plan_of_norm("norm two(x[rows, cols]) -> y[rows, cols] {\n"
                                       "  t = sum(x^2, cols)\n"

@@ -18,20 +18,16 @@ std::vector<int64_t> Shape::of(const Norm &norm) const {
 const std::vector<Shape> &shapes() {
   static const std::vector<Shape> table = {
       //           rows cols batch channel space group sub seq
-      {"small", 5, 33, 3, 7, 35, 2, 3, 9},
-      {"ones", 1, 1, 2, 1, 1, 1, 1, 2},
-      {"round", 9, 768, 2, 64, 49, 4, 8, 16},
-      {"long", 2, 4099, 2, 3, 2051, 3, 5, 1100},
-      {"wide", 3, 127, 2, 131, 5, 3, 43, 31},
-      {"empty", 0, 17, 0, 4, 6, 2, 2, 0},
+      {"small", 5, 33, 3, 7, 35, 2, 3, 9},       {"ones", 1, 1, 2, 1, 1, 1, 1, 2},       {"round", 9, 768, 2, 64, 49, 4, 8, 16},
+      {"long", 2, 4099, 2, 3, 2051, 3, 5, 1100}, {"wide", 3, 127, 2, 131, 5, 3, 43, 31}, {"empty", 0, 17, 0, 4, 6, 2, 2, 0},
   };
   return table;
 }
 
 const std::vector<Mix> &mixes() {
   static const std::vector<Mix> table = {
-      {"f32", DType::f32, DType::f32, DType::f32, true},       {"bf16", DType::bf16, DType::bf16, DType::bf16, true},
-      {"f16", DType::f16, DType::f16, DType::f16, false},      {"f64", DType::f64, DType::f64, DType::f64, false},
+      {"f32", DType::f32, DType::f32, DType::f32, true},        {"bf16", DType::bf16, DType::bf16, DType::bf16, true},
+      {"f16", DType::f16, DType::f16, DType::f16, false},       {"f64", DType::f64, DType::f64, DType::f64, false},
       {"bf16_f32", DType::bf16, DType::f32, DType::f16, false}, {"f32_f16", DType::f32, DType::f16, DType::bf16, false},
   };
   return table;
@@ -48,7 +44,9 @@ Problem problem_of(const NormRef &norm, const Mix &mix) {
     if (tensor.role != Tensor::output)
       problem.dtypes[t] = std::exchange(first, false) ? mix.first : mix.others;
     else
-      problem.dtypes[t] = tensor.axes.size() == program.tensors[0].axes.size() ? mix.outputs : mix.first == DType::f64 ? DType::f64 : DType::f32;
+      problem.dtypes[t] = tensor.axes.size() == program.tensors[0].axes.size() ? mix.outputs
+                          : mix.first == DType::f64                            ? DType::f64
+                                                                               : DType::f32;
   }
   return problem;
 }

@@ -1,4 +1,5 @@
-// Every norm × extents × dtypes: the kernel of every x86 level and of sampled schedules against the f64 reference, and against each other bit for bit.
+// Every norm × extents × dtypes: the kernel of every x86 level and of sampled schedules against the f64 reference, and against each other
+// bit for bit.
 #include <cstdlib>
 
 #include <gtest/gtest.h>
@@ -60,7 +61,8 @@ TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
     SCOPED_TRACE(to_text(problem) + " / " + to_text(schedule, backend.knobs()) + " / " + std::string(target.name));
     const Kernel kernel = backend.compile(plan, schedule, target, "kernel");
     const LoadedKernel loaded(kernel);
-    KernelCall call(problem, extents, inputs, {.side = bits_by_fma.empty() ? Guarded::at_start : Guarded::at_end, .pieces = bits_by_fma.empty() ? 1 : 3});
+    KernelCall call(problem, extents, inputs,
+                    {.side = bits_by_fma.empty() ? Guarded::at_start : Guarded::at_end, .pieces = bits_by_fma.empty() ? 1 : 3});
     call.run(kernel, loaded);
     const auto [at, first] = bits_by_fma.emplace(schedule.numerics.fma, call.output_bits());
     if (first)
@@ -72,7 +74,11 @@ TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
     const Backend &backend = backend_for(*target);
     check(open, open_plan, backend.default_schedule(open_plan, *target), *target);
     const bool widest = target == runnable_targets().back();
-    for (const Schedule &schedule : sample_schedules(backend, exact_plan, *target, kLong ? 12 : widest ? 3 : 1, std::hash<std::string>()(norm->program.name)))
+    for (const Schedule &schedule : sample_schedules(backend, exact_plan, *target,
+                                                     kLong    ? 12
+                                                     : widest ? 3
+                                                              : 1,
+                                                     std::hash<std::string>()(norm->program.name)))
       check(exact, exact_plan, schedule, *target);
     if (HasFailure())
       return;

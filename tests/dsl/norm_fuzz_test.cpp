@@ -87,28 +87,16 @@ struct Mutator {
   void mutate(std::string &text, const std::string &other) {
     const size_t at = below(text.size() + 1), length = std::min(below(12), text.size() - at);
     switch (below(7)) {
-    case 0:
-      text.insert(at, kPieces[below(std::size(kPieces))]);
-      break;
-    case 1:
-      text.erase(at, length);
-      break;
-    case 2:
-      text.replace(at, length, kPieces[below(std::size(kPieces))]);
-      break;
-    case 3:
-      text.insert(below(text.size()), text.substr(at, below(60)));
-      break;
-    case 4:
-      text.insert(at, other.substr(below(other.size()), below(120)));
-      break;
+    case 0: text.insert(at, kPieces[below(std::size(kPieces))]); break;
+    case 1: text.erase(at, length); break;
+    case 2: text.replace(at, length, kPieces[below(std::size(kPieces))]); break;
+    case 3: text.insert(below(text.size()), text.substr(at, below(60))); break;
+    case 4: text.insert(at, other.substr(below(other.size()), below(120))); break;
     case 5:
       if (at < text.size())
         text[at] = char(generator());
       break;
-    case 6:
-      swap_words(text);
-      break;
+    case 6: swap_words(text); break;
     }
   }
 
@@ -175,18 +163,12 @@ struct Grower {
     switch (below(8)) {
     case 0:
     case 1:
-    case 2:
-      return "(" + sub() + ") " + kSigns[below(4)] + " (" + sub() + ")";
-    case 3:
-      return "-(" + sub() + ")";
-    case 4:
-      return "(" + sub() + ")^" + std::to_string(int(below(9)) - 4);
-    case 5:
-      return std::string(kFunctions[below(9)]) + "(" + sub() + ")";
-    case 6:
-      return "select(" + sub() + " " + kComparisons[below(6)] + " " + sub() + ", " + sub() + ", " + sub() + ")";
-    default:
-      return below(2) ? "max(" + sub() + ", " + sub() + ")" : "avg(x * (" + sub() + "), cols)";
+    case 2: return "(" + sub() + ") " + kSigns[below(4)] + " (" + sub() + ")";
+    case 3: return "-(" + sub() + ")";
+    case 4: return "(" + sub() + ")^" + std::to_string(int(below(9)) - 4);
+    case 5: return std::string(kFunctions[below(9)]) + "(" + sub() + ")";
+    case 6: return "select(" + sub() + " " + kComparisons[below(6)] + " " + sub() + ", " + sub() + ", " + sub() + ")";
+    default: return below(2) ? "max(" + sub() + ", " + sub() + ")" : "avg(x * (" + sub() + "), cols)";
     }
   }
 };

@@ -416,7 +416,8 @@ TEST(Inputs, AreCheckedBeforeAnythingRuns) {
   const ReferenceArray x{{1, 2}, {1, 2}};
   EXPECT_EQ(error("layer_norm", {1, 2}, {{"x", x}}, {{"eps", -1}}), "layer_norm: eps = -1 is outside its domain [0, inf)");
   EXPECT_EQ(error("layer_norm", {1, 2}, {{"x", x}}, {{"eps", NAN}}), "layer_norm: eps = nan is outside its domain [0, inf)");
-  EXPECT_EQ(error("layer_norm", {1, 2}, {{"x", x}}, {{"esp", 1}}), "layer_norm: unknown scalar 'esp'; did you mean 'eps'? (there are: eps)");
+  EXPECT_EQ(error("layer_norm", {1, 2}, {{"x", x}}, {{"esp", 1}}),
+            "layer_norm: unknown scalar 'esp'; did you mean 'eps'? (there are: eps)");
   EXPECT_EQ(error("layer_norm", {1, 2}, {}, {}), "layer_norm: the input 'x' is missing");
   EXPECT_EQ(error("layer_norm", {2, 1}, {{"x", x}}, {}), "layer_norm: the input 'x' has other extents than its axes");
 }

@@ -1,5 +1,5 @@
-// Laws that hold for every kernel, whatever its schedule: a row's bits depend on the row alone; error does not grow with the mean; shifting, scaling and
-// permuting do what the mathematics says.
+// Laws that hold for every kernel, whatever its schedule: a row's bits depend on the row alone; error does not grow with the mean;
+// shifting, scaling and permuting do what the mathematics says.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -70,7 +70,8 @@ TEST_P(RowNorms, ARowsBitsDoNotDependOnItsBatch) {
     const std::vector<double> whole = values(norm.run(all, inputs), "y");
     for (const char *schedule : {"rows=1", "rows=2", "rows=4"}) {
       const Compiled other(name + " x=f32", schedule);
-      EXPECT_TRUE(same(values(other.run(all, inputs, {.pieces = 5}), "y").data(), whole.data(), whole.size())) << schedule << " cols " << cols;
+      EXPECT_TRUE(same(values(other.run(all, inputs, {.pieces = 5}), "y").data(), whole.data(), whole.size()))
+          << schedule << " cols " << cols;
     }
     for (int64_t count : {1, 2, 3, 5, 8})
       for (int64_t begin = 0; begin + count <= kRows; begin += 3) {
@@ -105,8 +106,8 @@ TEST_P(RowNorms, ANonFiniteValueSpoilsItsOwnRowAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, RowNorms,
-                         ::testing::Values("layer_norm", "layer_norm_std", "rms_norm", "rms_norm_gemma", "rms_norm_gated", "add_layer_norm", "add_rms_norm",
-                                           "l2_normalize", "l1_normalize", "softmax", "log_softmax"),
+                         ::testing::Values("layer_norm", "layer_norm_std", "rms_norm", "rms_norm_gemma", "rms_norm_gated", "add_layer_norm",
+                                           "add_rms_norm", "l2_normalize", "l1_normalize", "softmax", "log_softmax"),
                          [](const auto &info) { return info.param; });
 
 // Rows of N(mu, 1), mu up to 1e6, stay within 2e-6 max(1, |y|) of the f64 result.
@@ -210,8 +211,10 @@ TEST(Alignment, ChangesNoBit) {
       const std::string bits = norm.run(extents, inputs).output_bits();
       for (int64_t padding = 0; padding < 17; ++padding)
         for (Guarded::Side side : {Guarded::at_start, Guarded::at_end}) {
-          EXPECT_TRUE(norm.run(extents, inputs, {.side = side, .padding = padding}).output_bits() == bits) << text << cols << "+" << padding;
-          EXPECT_TRUE(stream.run(extents, inputs, {.side = side, .padding = padding}).output_bits() == bits) << text << cols << "+" << padding << " stream";
+          EXPECT_TRUE(norm.run(extents, inputs, {.side = side, .padding = padding}).output_bits() == bits)
+              << text << cols << "+" << padding;
+          EXPECT_TRUE(stream.run(extents, inputs, {.side = side, .padding = padding}).output_bits() == bits)
+              << text << cols << "+" << padding << " stream";
         }
     }
   }

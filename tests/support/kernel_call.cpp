@@ -49,7 +49,8 @@ ReferenceInputs make_inputs(const Problem &problem, const std::vector<int64_t> &
     for (size_t axis = 0; axis < program.axes.size(); ++axis)
       if (program.axes[axis].length == int(t))
         bounded = extents[axis];
-    const bool parameter = tensor.fallback.has_value(), variance = tensor.name.find("var") != std::string::npos || tensor.name.starts_with("m2");
+    const bool parameter = tensor.fallback.has_value(),
+               variance = tensor.name.find("var") != std::string::npos || tensor.name.starts_with("m2");
     const bool counts = tensor.name.starts_with("count");
     for (size_t i = 0; i < size; ++i) {
       double value = normal(random);

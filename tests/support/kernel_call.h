@@ -1,5 +1,5 @@
-// A kernel called as the runtime would, on buffers between guard pages, with everything that a test wants to vary: values, alignment, padding
-// between rows, memory order, in place, how the items are cut.
+// A kernel called as the runtime would, on buffers between guard pages, with everything that a test wants to vary: values, alignment,
+// padding between rows, memory order, in place, how the items are cut.
 #pragma once
 
 #include <map>
@@ -24,8 +24,8 @@ ReferenceInputs make_inputs(const Problem &, const std::vector<int64_t> &extents
 
 struct CallOptions {
   Guarded::Side side = Guarded::at_end;
-  int64_t padding = 0;   ///< extra elements between rows, of tensors whose layout is not dense
-  int pieces = 1;        ///< each step's items are done in so many calls
+  int64_t padding = 0; ///< extra elements between rows, of tensors whose layout is not dense
+  int pieces = 1;      ///< each step's items are done in so many calls
 };
 
 class KernelCall {

@@ -1,5 +1,5 @@
-// Every norm of the catalogue on every level that this machine runs, against the reference evaluator: inner, outer and mixed reductions, each with
-// extents that are empty, single, and one more or less than a vector.
+// Every norm of the catalogue on every level that this machine runs, against the reference evaluator: inner, outer and mixed reductions,
+// each with extents that are empty, single, and one more or less than a vector.
 #include <gtest/gtest.h>
 
 #include "tests/x86/harness.h"
@@ -12,7 +12,8 @@ struct Row {
   std::vector<std::vector<int64_t>> extents;
 };
 
-const std::vector<std::vector<int64_t>> kRows = {{0, 5}, {1, 1}, {3, 31}, {5, 32}, {4, 33}, {2, 63}, {2, 65}, {3, 127}, {2, 768}, {1, 1023}, {2, 1025}, {1, 4099}};
+const std::vector<std::vector<int64_t>> kRows = {{0, 5},  {1, 1},   {3, 31},  {5, 32},   {4, 33},   {2, 63},
+                                                 {2, 65}, {3, 127}, {2, 768}, {1, 1023}, {2, 1025}, {1, 4099}};
 const std::vector<std::vector<int64_t>> kPlanes = {{2, 1, 1}, {2, 3, 5}, {3, 7, 33}, {2, 65, 31}, {5, 64, 20}, {2, 40, 1030}, {33, 3, 64}};
 
 const std::vector<Row> kTable = {
@@ -82,7 +83,8 @@ TEST_P(Catalogue, MatchesTheReference) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, Catalogue, ::testing::ValuesIn(runnable_targets()), [](const auto &info) { return "v" + info.param.substr(8); });
+INSTANTIATE_TEST_SUITE_P(Levels, Catalogue, ::testing::ValuesIn(runnable_targets()),
+                         [](const auto &info) { return "v" + info.param.substr(8); });
 
 } // namespace
 } // namespace normforge::testing

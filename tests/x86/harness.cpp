@@ -32,18 +32,12 @@ const Compiled &compiled(const Case &c) {
 /// What one rounding to the dtype, on top of the arithmetic, may cost.
 double tolerance(DType dtype) {
   switch (dtype) {
-  case DType::f64:
-    return 1e-13;
-  case DType::bf16:
-    return 4.1e-3;
-  case DType::f16:
-    return 5.2e-4;
-  case DType::i8:
-    return 1;
-  case DType::f8e4m3:
-    return 6.6e-2;
-  default:
-    return 2e-6;
+  case DType::f64: return 1e-13;
+  case DType::bf16: return 4.1e-3;
+  case DType::f16: return 5.2e-4;
+  case DType::i8: return 1;
+  case DType::f8e4m3: return 6.6e-2;
+  default: return 2e-6;
   }
 }
 
@@ -78,6 +72,13 @@ double deviation(const Case &c) {
     }
   }
   return worst;
+}
+
+bool applies(const Case &c) {
+  const Target &target = find_target(c.target);
+  const Backend &backend = backend_for(target);
+  const SweepPlan plan = make_sweep_plan(parse_problem(c.problem));
+  return !backend.inapplicable(plan, parse_schedule(c.schedule, backend.knobs(), backend.default_schedule(plan, target)), target);
 }
 
 std::vector<std::string> runnable_targets() {

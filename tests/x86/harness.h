@@ -10,9 +10,9 @@
 namespace normforge::testing {
 
 struct Case {
-  std::string problem;             ///< problem text
-  std::vector<int64_t> extents;    ///< by axis of the norm
-  std::string schedule = {};       ///< beside the default
+  std::string problem;          ///< problem text
+  std::vector<int64_t> extents; ///< by axis of the norm
+  std::string schedule = {};    ///< beside the default
   std::string target = "x86-64-v4";
   Values values = {};
   CallOptions options = {};
@@ -21,9 +21,12 @@ struct Case {
 /// Outputs of a case, bit by bit.
 std::string run_bits(const Case &);
 
-/// Worst deviation from the reference over all outputs, in units of what their dtype can hold: |got - expected| / (tolerance · max(1, |expected|)).
-/// At most 1 is right. Infinite where one is NaN and the other isn't, or where a ragged tail was written.
+/// Worst deviation from the reference over all outputs, in units of what their dtype can hold: |got - expected| / (tolerance · max(1,
+/// |expected|)). At most 1 is right. Infinite where one is NaN and the other isn't, or where a ragged tail was written.
 double deviation(const Case &);
+
+/// Whether the case's schedule can serve its problem.
+bool applies(const Case &);
 
 /// The targets that this machine runs.
 std::vector<std::string> runnable_targets();
