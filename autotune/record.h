@@ -19,12 +19,15 @@ enum class Regime : uint8_t {
   cold, ///< buffers in rotation that together exceed the last-level cache
 };
 
-/// Samples of one search. Those of different Records with equal `run`, regime, threads and round were taken side by side: they make the pairs that
-/// ratios are taken over.
+/// Samples of one run. Those of different Records with equal `run`, regime, threads and round were taken side by side: they make the pairs that
+/// ratios are taken over. A candidate is picked by samples of a search and believed by those of a later, confirming run, so that luck in the one
+/// does not carry it through; and in every run the default is measured twice, since what two equal kernels differ by is noise.
 struct Samples {
-  uint64_t run = 0; ///< a random number for each search
+  uint64_t run = 0; ///< a random number for each run
   Regime regime = Regime::warm;
   int threads = 1;
+  bool confirms = false;       ///< of a run that confirms what a search picked
+  bool twin = false;           ///< the default's second sample of each round
   std::vector<int> rounds;     ///< increasing
   std::vector<double> seconds; ///< by round: time of one call
   auto operator<=>(const Samples &) const = default;
