@@ -1,6 +1,6 @@
-// The database: a file of Records, one a line. Many processes may append to it at once, and any of them may be killed at any time: a Record is
-// there whole or not at all. Readers skip a damaged line with a warning that names it. The canonical form, for commits, is sorted by key with the
-// Records of equal keys merged; rewriting a file into it goes by rename.
+// The database: a file of Records, one a line. Many processes may append to it at once, and any of them may be killed at any time: a Record
+// is there whole or not at all. Readers skip a damaged line with a warning that names it. The canonical form, for commits, is sorted by key
+// with the Records of equal keys merged; rewriting a file into it goes by rename.
 #pragma once
 
 #include <functional>
@@ -34,8 +34,9 @@ Database read_database(const std::string &path, const Warn &warn);
 /// The canonical text of all Records.
 std::string to_text(const Database &);
 
-/// Appends Records to a file, at once and durably (they are on disk when this returns), making it where there is none. Throws UserError (read-only, full
-/// disk) and then leaves the file as it was. A last line that a killed writer left incomplete is ended first, so that it spoils no other.
+/// Appends Records to a file, at once and durably (they are on disk when this returns), making it where there is none. Throws UserError
+/// (read-only, full disk) and then leaves the file as it was. A last line that a killed writer left incomplete is ended first, so that it
+/// spoils no other.
 void append_records(const std::string &path, std::span<const Record> records);
 
 /// Replaces a file by the canonical text of `change(what it holds)`, by rename, while no other process appends.

@@ -1,5 +1,5 @@
-// The lockfile: which schedule serves which problem on which target; what a project commits. A line of JSON each, sorted, so that two of them
-// compare well. From the same lockfile, problems and toolchain come the same library's bytes.
+// The lockfile: which schedule serves which problem on which target; what a project commits. A line of JSON each, sorted, so that two of
+// them compare well. From the same lockfile, problems and toolchain come the same library's bytes.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 namespace normforge {
 
 struct LockEntry {
-  std::string problem;  ///< canonical; the range of its kept axes is where the schedule holds
+  std::string problem; ///< canonical; the range of its kept axes is where the schedule holds
   std::string target;
   std::string schedule; ///< canonical
   std::string norm;     ///< as in RecordKey
@@ -36,8 +36,8 @@ struct Lockfile {
 Lockfile parse_lockfile(std::string_view text, const std::string &path);
 std::string to_text(const Lockfile &);
 
-/// The schedules that a lockfile has for a problem on a target: entries whose problem lies within `problem` and differs in the extents of kept axes
-/// alone. An entry for another norm text, compiler or class of device is left out, and `note` told, field by field.
+/// The schedules that a lockfile has for a problem on a target: entries whose problem lies within `problem` and differs in the extents of
+/// kept axes alone. An entry for another norm text, compiler or class of device is left out, and `note` told, field by field.
 std::vector<LockEntry> applicable_entries(const Lockfile &, const Problem &problem, const Target &target, const Device &device,
                                           const std::function<void(const std::string &)> &note);
 

@@ -1,8 +1,8 @@
-// A Record: what is known of one schedule for one problem on one device. It is either measured, with its samples kept raw, or rejected, with the
-// cause. Everything that a decision needs is in the Records, so that it can be made again later without the hardware.
+// A Record: what is known of one schedule for one problem on one device. It is either measured, with its samples kept raw, or rejected,
+// with the cause. Everything that a decision needs is in the Records, so that it can be made again later without the hardware.
 //
-// As text a Record is one line of JSON that carries a checksum of itself. Two Records with equal keys are the same experiment, and merge by the
-// union of their runs: nothing that was measured is ever lost by merging.
+// As text a Record is one line of JSON that carries a checksum of itself. Two Records with equal keys are the same experiment, and merge by
+// the union of their runs: nothing that was measured is ever lost by merging.
 #pragma once
 
 #include <compare>
@@ -19,9 +19,9 @@ enum class Regime : uint8_t {
   cold, ///< buffers in rotation that together exceed the last-level cache
 };
 
-/// Samples of one run. Those of different Records with equal `run`, regime, threads and round were taken side by side: they make the pairs that
-/// ratios are taken over. A candidate is picked by samples of a search and believed by those of a later, confirming run, so that luck in the one
-/// does not carry it through; and in every run the default is measured twice, since what two equal kernels differ by is noise.
+/// Samples of one run. Those of different Records with equal `run`, regime, threads and round were taken side by side: they make the pairs
+/// that ratios are taken over. A candidate is picked by samples of a search and believed by those of a later, confirming run, so that luck
+/// in the one does not carry it through; and in every run the default is measured twice, since what two equal kernels differ by is noise.
 struct Samples {
   uint64_t run = 0; ///< a random number for each run
   Regime regime = Regime::warm;
@@ -35,7 +35,7 @@ struct Samples {
 
 /// What a Record is about. Texts are canonical (dsl/problem.h, codegen/schedule.h).
 struct RecordKey {
-  std::string norm;     ///< hash of the norm's canonical text, 16 hexadecimal digits
+  std::string norm; ///< hash of the norm's canonical text, 16 hexadecimal digits
   std::string problem;
   std::string target;
   std::string schedule;
@@ -59,7 +59,8 @@ std::string to_line(const Record &);
 /// Throws UserError: not JSON, a field that is missing or of another type, a checksum that doesn't match.
 Record parse_record(std::string_view line);
 
-/// The union of two Records of one key. A rejection stands beside samples only where both exist: then the rejection wins, and the samples stay.
+/// The union of two Records of one key. A rejection stands beside samples only where both exist: then the rejection wins, and the samples
+/// stay.
 Record merge(const Record &, const Record &);
 
 } // namespace normforge

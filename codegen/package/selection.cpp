@@ -95,11 +95,6 @@ std::vector<SweepPlan> generic_plans(const Problem &function, const SweepPlan &f
   return packed;
 }
 
-/// The numerics of a function's kernels on `target`: those of the plan that has everything in it.
-Numerics pinned_numerics(const SweepPlan &plan, const Target &target) {
-  return backend_for(target).default_schedule(plan, target).numerics;
-}
-
 Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numerics &numerics) {
   const Backend &backend = backend_for(target);
   Schedule schedule = backend.default_schedule(plan, target);
@@ -110,6 +105,10 @@ Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numeric
 }
 
 } // namespace
+
+Numerics pinned_numerics(const Problem &problem, const Target &target) {
+  return backend_for(target).default_schedule(make_sweep_plan(function_problem(problem)), target).numerics;
+}
 
 Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets) {
   if (problems.empty())
@@ -140,7 +139,7 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
       if (texts.insert(to_text(plans[i].problem)).second)
         distinct.emplace_back(&selection.plans.emplace_back(std::move(plans[i])), i < narrowest_first.size() ? NF_SPECIALIZED : NF_GENERIC);
     for (const Target *target : best_first) {
-      const Numerics numerics = pinned_numerics(full, *target);
+      const Numerics numerics = pinned_numerics(function, *target);
       for (const auto &[plan, origin] : distinct)
         selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics), origin});
     }

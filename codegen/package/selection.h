@@ -33,6 +33,10 @@ struct Selection {
   std::deque<SweepPlan> plans;
 };
 
+/// The numerics half that all kernels of the function serving `problem` share on `target`, so that which one serves a call never changes a
+/// bit: what the default schedule has for the plan with all that the function may be given.
+Numerics pinned_numerics(const Problem &problem, const Target &target);
+
 /// Throws UserError when there is no problem, when two functions would have one name, or when a norm has too many combinations.
 Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets);
 

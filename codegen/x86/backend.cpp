@@ -3,6 +3,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include "codegen/hash.h"
 #include "codegen/x86/cost_model.h"
 #include "codegen/x86/emitter.h"
 #include "codegen/x86/knobs.h"

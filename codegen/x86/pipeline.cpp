@@ -29,7 +29,6 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/Support/xxhash.h"
 
 #include "codegen/x86/object.h"
 #include "dsl/error.h"
@@ -97,7 +96,5 @@ std::string compile_module(mlir::ModuleOp module, const Target &target, const Pi
     throw InternalError("translation to LLVM IR failed: " + diagnostics);
   return emit_object(*translated, target, options.vector_bits, text);
 }
-
-uint64_t hash_of(std::string_view object) { return llvm::xxh3_64bits(llvm::StringRef(object)); }
 
 } // namespace normforge::x86

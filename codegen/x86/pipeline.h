@@ -23,7 +23,4 @@ std::string compile_module(mlir::ModuleOp, const Target &, const PipelineOptions
 /// This thread's context, with those dialects loaded and multithreading off.
 mlir::MLIRContext &thread_context();
 
-/// A stable hash of an object's bytes: Kernel::code_hash.
-uint64_t hash_of(std::string_view object);
-
 } // namespace normforge::x86

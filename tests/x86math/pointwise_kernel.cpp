@@ -5,6 +5,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
+#include "codegen/hash.h"
 #include "codegen/x86/convert.h"
 #include "codegen/x86/pipeline.h"
 
