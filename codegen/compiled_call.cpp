@@ -34,23 +34,27 @@ struct CompiledCall::State {
   }
 };
 
-CompiledCall::CompiledCall(const SweepPlan &plan, const Schedule &schedule, const Target &target) {
-  const Kernel kernel = backend_for(target).compile(plan, schedule, target, plan.program().name);
-  state = std::make_unique<State>(plan, target, kernel);
-}
+CompiledCall::CompiledCall(const SweepPlan &plan, const Schedule &schedule, const Target &target)
+    : CompiledCall(plan, target, backend_for(target).compile(plan, schedule, target, plan.program().name)) {}
+CompiledCall::CompiledCall(const SweepPlan &plan, const Target &target, const Kernel &kernel)
+    : state(std::make_unique<State>(plan, target, kernel)) {}
 CompiledCall::~CompiledCall() = default;
 CompiledCall::CompiledCall(CompiledCall &&) noexcept = default;
 
 void CompiledCall::bind(const std::vector<int64_t> &extents, const std::vector<void *> &tensors, const std::vector<double> &scalars) {
   for (size_t axis = 0; axis < extents.size(); ++axis)
     state->put(state->table.extent_offset(int(axis)), extents[axis]);
-  for (size_t tensor = 0; tensor < tensors.size(); ++tensor)
-    state->put(state->table.pointer_offset(int(tensor)), tensors[tensor]);
+  rebind(tensors);
   for (size_t scalar = 0; scalar < scalars.size(); ++scalar)
     state->put(state->table.scalar_offset(int(scalar)), scalars[scalar]);
   int64_t bytes = 0;
   state->check(nf_workspace_bytes(&state->table.function(), state->args.data(), &bytes));
   state->workspace.resize(size_t(bytes));
+}
+
+void CompiledCall::rebind(const std::vector<void *> &tensors) {
+  for (size_t tensor = 0; tensor < tensors.size(); ++tensor)
+    state->put(state->table.pointer_offset(int(tensor)), tensors[tensor]);
 }
 
 void CompiledCall::run(int threads) const {

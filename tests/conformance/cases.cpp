@@ -1,7 +1,6 @@
 #include "tests/conformance/cases.h"
 
 #include <algorithm>
-#include <cmath>
 #include <random>
 
 namespace normforge::testing {
@@ -79,35 +78,6 @@ std::vector<const Target *> runnable_targets() {
     if (target.backend == "x86" && runs_here(target))
       found.push_back(&target);
   return found;
-}
-
-bool Tolerance::accepts(double got, double want) const {
-  if (std::isnan(want) || std::isnan(got))
-    return std::isnan(want) && std::isnan(got);
-  if (std::isinf(want) || std::isinf(got)) // past the largest finite value of its dtype, `want` rounds to infinity
-    return std::isinf(got) && std::signbit(got) == std::signbit(want) && std::fabs(want) > 65504;
-  return std::fabs(got - want) <= scaled * std::max(1.0, std::fabs(want)) + relative * std::fabs(want) + absolute;
-}
-
-Tolerance tolerance(const Problem &problem, DType output) {
-  if (output == DType::i8)
-    return {0, 0, 1};
-  const auto unit = [](DType dtype) {
-    switch (dtype) {
-    case DType::bf16: return 0x1p-8;
-    case DType::f16: return 0x1p-11;
-    case DType::f32: return 0x1p-24;
-    default: return 0x1p-53;
-    }
-  };
-  const Program &program = problem.norm->program;
-  const bool wide = std::ranges::any_of(problem.dtypes, [](auto d) { return d == DType::f64; });
-  double error = wide ? 1e-14 : 2e-6;
-  for (const Node &node : program.nodes)
-    if (node.op == Op::stored)
-      error = std::max(error, 2 * unit(*problem.dtypes[size_t(node.symbol)]));
-  const bool narrow = output == DType::bf16 || output == DType::f16;
-  return {error, narrow ? unit(output) : 0, output == DType::f16 ? 0x1p-25 : 0};
 }
 
 } // namespace normforge::testing

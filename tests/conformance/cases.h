@@ -36,15 +36,4 @@ std::vector<Schedule> sample_schedules(const Backend &, const SweepPlan &, const
 /// The targets of the x86 backend that this machine runs.
 std::vector<const Target *> runnable_targets();
 
-/// How far `got` may lie from the f64 result `want`: half a unit in the last place of the output, plus the compute dtype's error (2e-6 ·
-/// max(1, |y|) for f32). Where statistics are taken of values as stored in a narrow dtype, an f32 error can move a stored value by one
-/// unit, so that unit is allowed.
-struct Tolerance {
-  double scaled;   ///< times max(1, |want|)
-  double relative; ///< times |want|
-  double absolute;
-  bool accepts(double got, double want) const;
-};
-Tolerance tolerance(const Problem &, DType output);
-
 } // namespace normforge::testing

@@ -4,10 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include "codegen/check/kernel_call.h"
+#include "codegen/check/tolerance.h"
 #include "codegen/loader.h"
 #include "dsl/error.h"
 #include "tests/conformance/cases.h"
-#include "tests/support/kernel_call.h"
 
 namespace normforge::testing {
 namespace {

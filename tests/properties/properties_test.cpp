@@ -9,8 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "codegen/backend.h"
+#include "codegen/check/kernel_call.h"
 #include "tests/conformance/cases.h"
-#include "tests/support/kernel_call.h"
 
 namespace normforge::testing {
 namespace {

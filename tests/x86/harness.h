@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "codegen/backend.h"
-#include "tests/support/kernel_call.h"
+#include "codegen/check/kernel_call.h"
 
 namespace normforge::testing {
 

@@ -1,14 +1,13 @@
-#include "tests/support/kernel_call.h"
+#include "codegen/check/kernel_call.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 
 #include "dsl/error.h"
 
-namespace normforge::testing {
+namespace normforge {
 namespace {
 
 int64_t product(uint64_t axes, const std::vector<int64_t> &extents) {
@@ -19,55 +18,10 @@ int64_t product(uint64_t axes, const std::vector<int64_t> &extents) {
   return n;
 }
 
-bool present(const Problem &problem, size_t tensor) {
-  const bool output = problem.norm->program.tensors[tensor].role == Tensor::output;
-  return output ? problem.wants(int(tensor)) : problem.dtypes[tensor].has_value();
-}
-
 } // namespace
 
 int64_t count_value(const nf_count &count, const std::vector<int64_t> &extents) {
   return product(count.outer, extents) * ((product(count.tiled, extents) + count.tile - 1) / count.tile);
-}
-
-ReferenceInputs make_inputs(const Problem &problem, const std::vector<int64_t> &extents, const Values &values) {
-  ReferenceInputs inputs;
-  std::mt19937_64 random(values.seed);
-  std::normal_distribution<double> normal;
-  const Program &program = problem.norm->program;
-  for (size_t t = 0; t < program.tensors.size(); ++t) {
-    const Tensor &tensor = program.tensors[t];
-    if (tensor.role == Tensor::output || !present(problem, t))
-      continue;
-    ReferenceArray &array = inputs.tensors[tensor.name];
-    size_t size = 1;
-    for (int axis : tensor.axes) {
-      array.extents.push_back(extents[size_t(axis)]);
-      size *= size_t(extents[size_t(axis)]);
-    }
-    int64_t bounded = 0; // of a length tensor: the extent that it bounds
-    for (size_t axis = 0; axis < program.axes.size(); ++axis)
-      if (program.axes[axis].length == int(t))
-        bounded = extents[axis];
-    const bool parameter = tensor.fallback.has_value(),
-               variance = tensor.name.find("var") != std::string::npos || tensor.name.starts_with("m2");
-    const bool counts = tensor.name.starts_with("count");
-    for (size_t i = 0; i < size; ++i) {
-      double value = normal(random);
-      if (tensor.role == Tensor::length)
-        value = double(int64_t(random() % uint64_t(bounded + 3)) - 1);
-      else if (counts)
-        value = double(random() % 1000);
-      else if (variance)
-        value = 0.5 + std::fabs(value);
-      else if (parameter)
-        value = 1 + 0.25 * value;
-      else
-        value += values.mean;
-      array.values.push_back(round_to(*problem.dtypes[t], value));
-    }
-  }
-  return inputs;
 }
 
 KernelCall::KernelCall(const Problem &problem, std::vector<int64_t> extents, const ReferenceInputs &inputs, const CallOptions &options)
@@ -107,7 +61,7 @@ KernelCall::Buffer KernelCall::make_buffer(int tensor) const {
     if (std::exchange(innermost, false) && problem_.layouts[size_t(tensor)] != Layout::dense)
       stride += options_.padding;
   }
-  if (!present(problem_, size_t(tensor)))
+  if (!present(problem_, tensor))
     return buffer;
   // The last element ends the buffer, so that the guard page follows it whatever the strides.
   int64_t elements = 1;
@@ -170,7 +124,7 @@ std::string KernelCall::output_bits() const {
   const Program &program = problem_.norm->program;
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     const Tensor &tensor = program.tensors[t];
-    if (!present(problem_, t) || (tensor.role != Tensor::output && tensor.role != Tensor::inout))
+    if (!present(problem_, int(t)) || (tensor.role != Tensor::output && tensor.role != Tensor::inout))
       continue;
     for (size_t i = 0, n = size(tensor.name); i < n; ++i) {
       double value = load_element(*problem_.dtypes[t], buffers_[t].data, offset(int(t), i));
@@ -182,4 +136,4 @@ std::string KernelCall::output_bits() const {
   return bits;
 }
 
-} // namespace normforge::testing
+} // namespace normforge

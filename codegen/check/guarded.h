@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace normforge::testing {
+namespace normforge {
 
 class Guarded {
 public:
@@ -41,4 +41,4 @@ private:
   size_t length_ = 0;
 };
 
-} // namespace normforge::testing
+} // namespace normforge

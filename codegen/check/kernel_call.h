@@ -1,26 +1,17 @@
-// A kernel called as the runtime would, on buffers between guard pages, with everything that a test wants to vary: values, alignment,
-// padding between rows, memory order, in place, how the items are cut.
+// A kernel called as the runtime would, on buffers between guard pages, with everything that a check wants to vary: values, alignment,
+// padding between rows, memory order, in place, how the items are cut. Tests call kernels so, and the gate that a candidate of a search
+// passes.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
+#include "codegen/check/guarded.h"
+#include "codegen/check/sample_inputs.h"
 #include "codegen/kernel.h"
 #include "codegen/loader.h"
-#include "dsl/reference.h"
-#include "tests/support/guarded.h"
 
-namespace normforge::testing {
-
-/// Fills inputs by their role: x-like tensors N(mean, 1), parameters near 1, variances positive, lengths from 0 past the extent.
-struct Values {
-  uint64_t seed = 1;
-  double mean = 0;
-};
-
-/// Inputs for a problem at the given extents (by axis), rounded to their dtypes.
-ReferenceInputs make_inputs(const Problem &, const std::vector<int64_t> &extents, const Values &);
+namespace normforge {
 
 struct CallOptions {
   Guarded::Side side = Guarded::at_end;
@@ -61,4 +52,4 @@ private:
 /// The value of an nf_count at the given extents.
 int64_t count_value(const nf_count &, const std::vector<int64_t> &extents);
 
-} // namespace normforge::testing
+} // namespace normforge
