@@ -1,5 +1,5 @@
-// Which normforge and which code generator below it made a kernel, as Records and lockfiles name them: a time that was measured with one is no
-// promise for another.
+// Which normforge and which code generator below it made a kernel, as Records and lockfiles name them: a time that was measured with one is
+// no promise for another.
 #pragma once
 
 #include <string>

@@ -269,21 +269,23 @@ Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRa
     frame.lanes = lanes;
   }
   for (NodeId id : points)
-    kernel.evaluate(id, rows);
+    if (!(kernel.node(id).axes & shape.nest.kept))
+      kernel.evaluate(id, rows);
   Values next(state);
   Value *accumulator = next.begin();
-  for (Frame &frame : rows)
+  for (Frame &frame : rows) { // one row after the other: few values live at once
+    for (NodeId id : points)
+      kernel.evaluate(id, frame);
     for (NodeId id : sweep.reductions) {
       accumulate(id, {kernel.node(id).op}, frame, *accumulator++);
       if (kernel.node(id).op != Op::sum)
         accumulate(id, {kernel.node(id).op, /*nans=*/true}, frame, *accumulator++);
     }
-  for (NodeId id : leaves)
-    for (Frame &frame : rows)
+    for (NodeId id : leaves)
       kernel.store(kernel.buffer_of(id), kernel.in_lanes(id, frame), frame);
-  for (const Write &write : sweep.writes)
-    for (Frame &frame : rows)
+    for (const Write &write : sweep.writes)
       kernel.write(write, frame, shape.asks_at_points, nontemporal && is_streamed(write));
+  }
   if (prefetches && !active)
     for (const Frame &frame : rows)
       prefetch(frame, int64_t(rows.size()));

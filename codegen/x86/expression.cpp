@@ -67,6 +67,7 @@ Expr less_equal(Expr a, Expr b) { return compare(CmpFPredicate::OLE, a, b); }
 Expr equal(Expr a, Expr b) { return compare(CmpFPredicate::OEQ, a, b); }
 Expr is_nan(Expr a) { return compare(CmpFPredicate::UNO, a, a); }
 Expr signed_less(Expr a, Expr b) { return make<arith::CmpIOp>(a, arith::CmpIPredicate::slt, a.value(), b.value()); }
+Expr unsigned_less(Expr a, Expr b) { return make<arith::CmpIOp>(a, arith::CmpIPredicate::ult, a.value(), b.value()); }
 Expr select(Expr condition, Expr then, Expr otherwise) {
   return make<arith::SelectOp>(then, condition.value(), then.value(), otherwise.value());
 }

@@ -81,7 +81,8 @@ Expr less(Expr a, Expr b);
 Expr less_equal(Expr a, Expr b);
 Expr equal(Expr a, Expr b);
 Expr is_nan(Expr a);
-Expr signed_less(Expr a, Expr b); ///< integers
+Expr signed_less(Expr a, Expr b);   ///< integers
+Expr unsigned_less(Expr a, Expr b); ///< integers
 Expr select(Expr condition, Expr then, Expr otherwise);
 
 /// a * b + c: rounded once where the emission says fma, else twice.

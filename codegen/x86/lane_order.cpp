@@ -16,12 +16,12 @@ Value shuffle(Ir &ir, Value left, Value right, int64_t lanes, llvm::function_ref
   return mlir::vector::ShuffleOp::create(ir, left, right, mask);
 }
 
-/// To nearest even, in the upper half.
-Expr round_to_bf16(Expr x, bool short_nans) {
-  const Expr bits = bits_of(x);
-  const Expr rounded = bits + ((bits >> 16 & 1) + 0x7fff);
-  return short_nans ? rounded : select(is_nan(x), bits.constant(int64_t(0x7fc00000)), rounded);
+Expr with_short_nans(Expr x, bool short_nans) {
+  return short_nans ? bits_of(x) : select(is_nan(x), bits_of(x).constant(int64_t(0x7fc00000)), bits_of(x));
 }
+
+/// To nearest even, in the upper half.
+Expr round_to_bf16(Expr bits) { return bits + ((bits >> 16 & 1) + 0x7fff); }
 
 } // namespace
 
@@ -77,11 +77,23 @@ Value widen_pairs(Ir &ir, Value stored, const Target &target) {
 Value narrow_pairs(Ir &ir, Value computed, bool short_nans, const Target &target) {
   const int64_t width = lanes_in(computed);
   const Emission how{ir, target, /*fma=*/false};
-  const Expr even(how, shuffle(ir, computed, computed, width / 2, [](int64_t lane) { return lane; }));
-  const Expr odd(how, shuffle(ir, computed, computed, width / 2, [&](int64_t lane) { return lane + width / 2; }));
-  const mlir::VectorType halves = ir.vector(int(width), ir.getI16Type());
-  Value low = mlir::vector::BitCastOp::create(ir, halves, (round_to_bf16(even, short_nans) >> 16).value());
-  Value high = mlir::vector::BitCastOp::create(ir, halves, round_to_bf16(odd, short_nans).value());
+  const mlir::VectorType words = ir.vector(int(width), ir.getI16Type());
+  const auto half = [&](int64_t first) {
+    const Expr lanes(how, shuffle(ir, computed, computed, width / 2, [&](int64_t lane) { return first + lane; }));
+    return with_short_nans(lanes, short_nans);
+  };
+  const auto words_of = [&](Expr bits) -> Value { return mlir::vector::BitCastOp::create(ir, words, bits.value()); };
+  const Expr even = half(0), odd = half(width / 2);
+  if (target.permute) { // upper and lower words apart, to round both halves at once
+    Value low = words_of(even), high = words_of(odd);
+    const auto apart = [&](int64_t word) {
+      return Expr(how, shuffle(ir, low, high, width, [&](int64_t i) { return (i % 2) * width + i / 2 * 2 + word; }));
+    };
+    const Expr upper = apart(1), lower = apart(0);
+    const Expr most = 0x8000 - (upper & 1); // what is rounded down: less than half, and half where that is even
+    return select(unsigned_less(most, lower), upper + 1, upper).value();
+  }
+  Value low = words_of(round_to_bf16(even) >> 16), high = words_of(round_to_bf16(odd));
   return shuffle(ir, low, high, width, [&](int64_t element) { return element % 2 ? width + element : element; });
 }
 
