@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autotune/record.h"
@@ -27,6 +28,9 @@ private:
 
 /// Where and why a line was skipped: "FILE:17: …".
 using Warn = std::function<void(const std::string &)>;
+
+/// The Records of a text. `path` is for warnings alone.
+Database parse_database(std::string_view text, std::string_view path, const Warn &warn);
 
 /// Reads a file; one that doesn't exist is empty. Throws UserError when it exists and cannot be read.
 Database read_database(const std::string &path, const Warn &warn);
