@@ -20,7 +20,7 @@ std::vector<std::string> names_of(const Program &program, bool (*wanted)(Tensor:
 void check_names(const Program &program, std::string_view noun, const std::map<std::string, std::string> &words,
                  bool (*wanted)(Tensor::Role)) {
   for (const auto &[name, value] : words)
-    check_name(program.name + ": " + std::string(noun), name, names_of(program, wanted));
+    check_name(program.name + " " + std::string(noun), name, names_of(program, wanted));
 }
 
 bool is_input(Tensor::Role role) { return role != Tensor::output; }

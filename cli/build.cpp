@@ -86,15 +86,22 @@ void add_build(CLI::App &program) {
                "  softmax rows=1..8192 cols=1..4096\n"
                "Each problem gets a kernel of its own; generic kernels serve every other shape, with the same bits.\n"
                "Example:\n"
-               "  normforge build problems.txt -o norms --name norms --target x86-64-v3,x86-64-v4");
+               "  normforge build norms.problems -o norms --name norms --target x86-64-v3,x86-64-v4");
   auto flags = std::make_shared<BuildFlags>();
-  verb->add_option("problems", flags->problems, "File of problems")->required();
-  verb->add_option("-o,--output", flags->directory, "Directory of the package: DIR/lib, DIR/include, DIR/share")->required();
-  verb->add_option("--name", flags->name, "Name of the library, a C identifier: what its symbols begin with")->required();
-  verb->add_option("--target", flags->targets, "CPU levels to compile for, separated by commas")->capture_default_str();
-  verb->add_option("--jobs", flags->jobs, "Threads; 0: one per core")->check(CLI::Range(0, 1024))->capture_default_str();
-  verb->add_option("--cache", flags->cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)");
-  verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read");
+  verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
+  verb->add_option("-o,--output", flags->directory, "Directory of the package: DIR/lib, DIR/include, DIR/share")
+      ->type_name("DIR")
+      ->required();
+  verb->add_option("--name", flags->name, "Name of the library, a C identifier: what its symbols begin with")
+      ->type_name("NAME")
+      ->required();
+  verb->add_option("--target", flags->targets, "CPU levels to compile for, separated by commas")
+      ->type_name("TARGETS")
+      ->capture_default_str();
+  verb->add_option("--jobs", flags->jobs, "Threads; 0: one per core")->type_name("N")->check(CLI::Range(0, 1024))->capture_default_str();
+  verb->add_option("--cache", flags->cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)")
+      ->type_name("DIR");
+  verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read")->type_name("FILE");
   verb->callback([flags] { build(*flags); });
 }
 

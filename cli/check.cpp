@@ -88,7 +88,7 @@ void add_check(CLI::App &program) {
                "  normforge check --print my_norm.norm     the canonical text\n"
                "  normforge check kernels.problems");
   auto options = std::make_shared<Options>();
-  verb->add_option("FILE", options->files, "Files to check")->required();
+  verb->add_option("FILE", options->files, "Files to check")->type_name("")->required();
   verb->add_flag("--print", options->print, "Print the canonical text of what they hold");
   verb->add_flag("--json", options->json, "What each file holds, or what is wrong with it, for a machine");
   verb->callback([options] { check(*options); });

@@ -23,9 +23,9 @@ llvm::json::Object describe(const Program &program, const Tensor &tensor) {
 } // namespace
 
 std::string signature(const Norm &norm) {
-  const std::string open = "norm " + norm.program.name;
-  const size_t begin = norm.text.find(open) + std::string_view("norm ").size();
-  std::istringstream words(norm.text.substr(begin, norm.text.find('{', begin) - begin));
+  const std::string text = definition_text(norm);
+  std::istringstream words(text.substr(0, text.find("{\n"))); // the body's: a domain {0, 1} has more on its line
+  words.ignore(std::string_view("norm ").size());
   std::string line;
   for (std::string word; words >> word;)
     line += (line.empty() ? "" : " ") + word;

@@ -138,7 +138,9 @@ void add_run(CLI::App &program) {
   const auto repeated = [&](const char *flag, std::vector<std::string> &values, const char *type, const char *help) {
     verb->add_option(flag, values, help)->type_name(type)->allow_extra_args(false);
   };
-  verb->add_option("NORM", options->norm, "A built-in norm, a .norm file, or FILE.norm:NAME where it holds several")->required();
+  verb->add_option("NORM", options->norm, "A built-in norm, a .norm file, or FILE.norm:NAME where it holds several")
+      ->type_name("")
+      ->required();
   repeated("--in", options->in, "TENSOR=FILE", "An input, a tensor updated in place, or lengths");
   repeated("--out", options->out, "TENSOR=FILE", "An output that is wanted, or a tensor updated in place");
   repeated("--set", options->set, "SCALAR=NUMBER", "The value of a scalar");
@@ -146,10 +148,12 @@ void add_run(CLI::App &program) {
   repeated("--dtype", options->dtype, "TENSOR=DTYPE", "f64, f32, bf16, f16; i8 and f8e4m3 for outputs");
   repeated("--axes", options->axes, "TENSOR=AXES", "Memory order, outermost first, where it isn't the declared one");
   auto *target =
-      verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs");
+      verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs")
+          ->type_name("TARGET");
   auto *schedule =
-      verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule (see normforge show --knobs)");
-  verb->add_option("--threads", options->threads, "At most so many; 0: one per CPU")->check(CLI::NonNegativeNumber);
+      verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule (see normforge show --knobs)")
+          ->type_name("CHOICES");
+  verb->add_option("--threads", options->threads, "At most so many; 0: one per CPU")->type_name("N")->check(CLI::NonNegativeNumber);
   auto *time = verb->add_flag("--time", options->time, "Time the call: the median of 15 samples of at least 1 ms");
   verb->add_flag("--json", options->json, "Print what ran: problem, schedule, target, outputs");
   verb->add_flag("--reference", options->reference, "Evaluate in f64, slowly, in place of a kernel")->excludes(target, schedule, time);

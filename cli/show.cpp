@@ -68,7 +68,6 @@ constexpr Stage kStages[] = {
     {"mlir", [](const Request &request) { return request.compiled().mlir; }},
     {"llvm", [](const Request &request) { return request.compiled().llvm; }},
     {"asm", [](const Request &request) { return request.compiled().assembly; }},
-    {"ptx", [](const Request &) -> std::string { throw UserError("no backend here makes PTX; --stage=asm shows x86 assembly"); }},
 };
 
 const Stage &stage_named(const std::string &name) {
@@ -116,15 +115,18 @@ void add_show(CLI::App &program) {
                "  normforge show --passes                                        the rewrites of a norm, in order\n"
                "  normforge show layer_norm gamma=none --after fold-absent-inputs   the dialect after one of them");
   auto options = std::make_shared<Options>();
-  verb->add_option("NORM", options->words, "A norm's name or file, then words of a problem: axis=extent, tensor=dtype, outputs=…");
-  verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm, asm or ptx");
-  verb->add_option("--after", options->after, "With --stage=norm: the dialect after this pass");
+  verb->add_option("NORM", options->words, "A norm's name or file, then words of a problem: axis=extent, tensor=dtype, outputs=…")
+      ->type_name("");
+  verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm or asm")->type_name("STAGE");
+  verb->add_option("--after", options->after, "With --stage=norm: the dialect after this pass")->type_name("PASS");
   verb->add_flag("--passes", options->passes, "List the passes that --after knows");
   verb->add_flag("--knobs", options->knobs, "List the choices that --schedule knows, with their values");
-  verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs");
+  verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs")
+      ->type_name("TARGET");
   verb->add_option("--schedule", options->schedule,
-                   "Choices to change in the default schedule, such as 'rows=2 store=stream' (see --knobs)");
-  verb->add_option("-o,--output", options->output, "Write to a file instead");
+                   "Choices to change in the default schedule, such as 'rows=2 store=stream' (see --knobs)")
+      ->type_name("CHOICES");
+  verb->add_option("-o,--output", options->output, "Write to a file instead")->type_name("FILE");
   verb->callback([options] { show(*options); });
 }
 

@@ -40,7 +40,4 @@ struct BodyLine {
 };
 std::vector<BodyLine> body_lines(const Norm &);
 
-/// to_text() without the doc lines.
-std::string definition_text(const Norm &);
-
 } // namespace normforge

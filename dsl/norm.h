@@ -35,6 +35,9 @@ std::vector<NormRef> parse_norms(std::string_view text, std::string_view file);
 /// Canonical text of a norm; parsing it gives an equal norm.
 std::string to_text(const Norm &);
 
+/// As to_text(), without the doc lines.
+std::string definition_text(const Norm &);
+
 /// The built-in norms (dsl/catalogue/*.norm), sorted by name.
 const std::vector<NormRef> &catalogue();
 

@@ -135,7 +135,7 @@ class BadInput(ProgramTest):
     def test_show(self):
         self.refused("show", says="give a norm")
         self.refused("show", "layer_norm", "--stage=sweps", says=("unknown stage 'sweps'", "'sweeps'"))
-        self.refused("show", "layer_norm", "--stage=ptx", says="PTX")
+        self.refused("show", "layer_norm", "--stage=ptx", says=("unknown stage 'ptx'", "asm"))
         self.refused("show", "layer_norm", "--stage=sweeps", "--after", "fold", says="--after")
         self.refused("show", "layer_norm", "--stage=asm", "--target", "sm_90", says="sm_90")
         self.refused("show", "layer_norm", "--stage=norm", "-o", "x.npy/y", says="x.npy/y")

@@ -30,6 +30,7 @@ class List(ProgramTest):
         lines = self.ok("list").splitlines()
         self.assertEqual(len(lines), 2 * len(CATALOGUE))
         self.assertTrue(any(line.startswith("layer_norm(x[rows..., cols...]") and "-> y" in line for line in lines))
+        self.assertTrue(any(line.startswith("batch_norm_train(") and "unbiased = 1 in {0, 1}) -> y" in line for line in lines))
 
 
 class Check(ProgramTest):

@@ -161,7 +161,8 @@ TEST(Loader, ThousandsComeAndGo) {
   const long before = resident();
   for (int round = 0; round < 8; ++round)
     load_many();
-  EXPECT_LT(resident() - before, 4000) << "kB more after 4000 kernels";
+  if (!__has_feature(address_sanitizer)) // which keeps freed memory for a while
+    EXPECT_LT(resident() - before, 4000) << "kB more after 4000 kernels";
 }
 
 } // namespace
