@@ -14,15 +14,16 @@ using namespace normforge;
 
 constexpr std::string_view kHandful[] = {
     "rows=1 unroll=2 keep=reread prefetch=0",
-    "rows=1 unroll=4 keep=reread prefetch=0",
-    "rows=2 unroll=1 keep=reread prefetch=0",
-    "rows=2 unroll=2 keep=reread prefetch=1",
-    "rows=4 unroll=1 keep=reread prefetch=1",
-    "rows=1 unroll=1 keep=registers",
-    "rows=2 unroll=1 keep=scratch",
-    "rows=1 unroll=2 keep=reread store=stream prefetch=0",
-    "rows=2 unroll=1 keep=reread store=stream prefetch=1",
-    "rows=1 unroll=2 keep=scratch store=stream prefetch=1",
+    "rows=1 unroll=1 keep=reread prefetch=1",
+    "rows=2 unroll=1 keep=scratch prefetch=1",
+    "rows=4 unroll=1 keep=scratch prefetch=0",
+    "rows=8 unroll=1 keep=scratch prefetch=1",
+    "rows=4 unroll=1 keep=reread prefetch=0",
+    "rows=8 unroll=1 keep=reread prefetch=0",
+    "rows=1 unroll=1 keep=reread store=stream prefetch=1",
+    "rows=2 unroll=1 keep=reread store=stream prefetch=0",
+    "rows=4 unroll=1 keep=reread store=stream prefetch=1",
+    "rows=2 unroll=1 keep=scratch store=stream prefetch=1",
 };
 
 std::vector<Schedule> handful_of_schedules(const SweepPlan &plan, const Target &target) {

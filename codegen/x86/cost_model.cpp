@@ -37,13 +37,15 @@ constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many byt
 
 /// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
 struct RowCost {
-  int64_t read = 0, written = 0; ///< bytes that belong to the row alone
-  int64_t kept = 0;              ///< bytes of its buffer with keep=scratch
-  bool heavy = false;            ///< conversions or transcendental functions: arithmetic outweighs loads
-  int reducing = 0;              ///< sweeps that reduce
+  int64_t read = 0, written = 0;            ///< bytes that belong to the row alone
+  int64_t kept = 0;                         ///< bytes of its buffer with keep=scratch; 0: there is none
+  bool keeps = false;                       ///< the buffer saves more operations than it costs stores
+  bool converts = false, transcends = false; ///< conversions, transcendental functions at each point
+  int reducing = 0;                         ///< sweeps that reduce
+  bool heavy() const { return converts || transcends; } ///< arithmetic outweighs loads
 };
 
-RowCost row_cost(const SweepPlan &plan, const NestShape &shape, const Target &target) {
+RowCost row_cost(const SweepPlan &plan, const NestShape &shape) {
   const Program &program = plan.program();
   RowCost cost;
   std::vector<char> seen(program.tensors.size(), 0);
@@ -55,12 +57,12 @@ RowCost row_cost(const SweepPlan &plan, const NestShape &shape, const Target &ta
   };
   for (NodeId id : shape.nodes) {
     const Node &node = program.node(id);
+    const bool at_points = (node.axes & shape.nest.reduced) != 0;
     if (node.op == Op::tensor) {
       cost.read += bytes(node.symbol);
-      const bool converted = *plan.specialized.dtypes[size_t(node.symbol)] != plan.specialized.compute;
-      cost.heavy |= converted && (node.axes & shape.nest.reduced);
+      cost.converts |= at_points && *plan.specialized.dtypes[size_t(node.symbol)] != plan.specialized.compute;
     }
-    cost.heavy |= info(node.op).transcendental && (node.axes & shape.nest.reduced);
+    cost.transcends |= at_points && info(node.op).transcendental;
   }
   for (const Sweep &sweep : shape.nest.sweeps) {
     cost.reducing += !sweep.reductions.empty();
@@ -70,58 +72,64 @@ RowCost row_cost(const SweepPlan &plan, const NestShape &shape, const Target &ta
   }
   const Residency residency = residency_of(plan, shape, Keep::scratch);
   cost.kept = residency.slots ? residency.row_bytes() : 0;
+  const int saved = operations(plan, residency_of(plan, shape, Keep::reread)) - operations(plan, residency);
+  int stores = 0;
+  for (const std::vector<NodeId> &leaves : residency.leaves)
+    stores += int(leaves.size());
+  cost.keeps = 2 * saved >= 3 * stores && cost.kept && cost.kept <= (cost.transcends ? kStackBytes : kFirstCache / 2);
   return cost;
+}
+
+/// The nest that moves most bytes; null where there is none.
+const Nest *main_nest(const SweepPlan &plan, const Numerics &numerics, const X86Mapping &mapping) {
+  const Nest *main = nullptr;
+  int64_t most = -1;
+  for (const Nest &nest : plan.nests)
+    if (const int64_t moved = shape_of(plan, nest, numerics, mapping).item_bytes * std::max<int64_t>(1, extent_over(plan, nest.kept).lo / 1024);
+        moved > most)
+      main = &nest, most = moved;
+  return main;
 }
 
 } // namespace
 
-/// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
-/// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are heavy to make again;
+/// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more the
+/// heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
 /// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway.
 X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
-  X86Mapping mapping{.rows = 1,
-                     .unroll = 1,
-                     .vector = target.vector_bits,
-                     .tile = 64,
-                     .keep = Keep::reread,
-                     .stream = false,
-                     .prefetch = 0,
-                     .grain = 64 << 10};
-  const Nest *main = nullptr; // the nest that moves most
-  int64_t most = -1;
-  for (const Nest &nest : plan.nests) {
-    const NestShape shape = shape_of(plan, nest, numerics, mapping);
-    const int64_t moved = shape.item_bytes * std::max<int64_t>(1, extent_over(plan, nest.kept).lo / 1024);
-    if (moved > most)
-      main = &nest, most = moved;
-  }
-  if (!main)
+  X86Mapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .grain = 64 << 10};
+  const Nest *nest = main_nest(plan, numerics, mapping);
+  if (!nest)
     return mapping;
-  const NestShape shape = shape_of(plan, *main, numerics, mapping);
+  NestShape shape = shape_of(plan, *nest, numerics, mapping);
   if (!shape.inner || shape.ragged_kept || shape.ragged_reduction)
     return mapping;
 
-  const RowCost cost = row_cost(plan, shape, target);
+  RowCost cost = row_cost(plan, shape);
   const Extent rows = extent_over(plan, shape.nest.kept);
-  const bool wide_file = target.vector_registers >= 32;
-  const bool alone = rows.hi == 1 && cost.kept <= kFirstCache / 4; // latency is all, and there is nothing to hide it behind
-  if ((cost.heavy || alone) && cost.kept && cost.kept <= kStackBytes)
-    mapping.keep = Keep::scratch;
-  const int64_t buffer = mapping.keep == Keep::scratch ? cost.kept : 0;
-  mapping.stream = shape.nest.sweeps.size() > 0 && shape.nest.sweeps.back().reductions.empty() && cost.written * rows.lo >= kStreamed;
+  mapping.stream = !shape.nest.sweeps.empty() && shape.nest.sweeps.back().reductions.empty() && cost.written * rows.lo >= kStreamed;
+  if (mapping.stream) { // its buffers are padded
+    shape = shape_of(plan, *nest, numerics, mapping);
+    cost = row_cost(plan, shape);
+  }
+  mapping.keep = cost.keeps ? Keep::scratch : Keep::reread;
+  const int64_t buffer = cost.keeps ? cost.kept : 0;
 
   const auto fits = [&](int count, int64_t bytes) { return rows.hi >= count && count * bytes <= kFirstCache; };
-  const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0;
+  const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0, wide_file = target.vector_registers >= 32;
+  const bool beyond = cost.read > 2 * kFirstCache; // a row comes from the outer caches at each sweep
   if (!cost.read) // open extents
     mapping.rows = rows.hi >= 2 ? 2 : 1;
   else if (mapping.stream)
-    mapping.rows = 1;
-  else if (cost.heavy)
-    mapping.rows = wide_file && cost.read < cost.kept && fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
+    mapping.rows = beyond && !cost.transcends ? int(std::min<int64_t>(2, rows.hi)) : 1;
+  else if (cost.heavy() && wide_file && cost.read < cost.kept)
+    mapping.rows = cost.keeps && !cost.transcends && fits(8, buffer) ? 8 : fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
+  else if (cost.heavy())
+    mapping.rows = fits(2, buffer) ? 2 : 1;
   else if (cost.reducing > 1 && !aliased)
     mapping.rows = wide_file && fits(4, 8 * cost.read) ? 4 : fits(2, 4 * cost.read) ? 2 : 1;
-  if (mapping.stream || (rows.hi > mapping.rows && cost.read && mapping.rows * (2 * cost.read + cost.written + buffer) <= kFirstCache))
-    mapping.prefetch = 1;
+  const bool room = rows.hi > mapping.rows && cost.read && mapping.rows * (2 * cost.read + cost.written + buffer) <= kFirstCache;
+  mapping.prefetch = room || (mapping.stream && (!beyond || cost.transcends));
   return mapping;
 }
 

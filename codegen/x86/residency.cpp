@@ -5,8 +5,16 @@
 namespace normforge::x86 {
 namespace {
 
-/// In simple operations, roughly, beyond the load that the buffer costs too.
-constexpr int kTranscendentalCost = 15, kConversionCost = 2;
+/// In simple operations, roughly, beyond the load that the buffer costs too: what a point node costs by itself.
+int operations_of(const SweepPlan &plan, NodeId id) {
+  const Node &node = plan.program().node(id);
+  if (is_reduction(node.op))
+    return 0;
+  if (node.op != Op::tensor)
+    return info(node.op).transcendental ? 15 : 1;
+  const DType dtype = *plan.specialized.dtypes[size_t(node.symbol)];
+  return dtype == plan.specialized.compute ? 0 : dtype == DType::bf16 ? 1 : 2;
+}
 
 class Chooser {
 public:
@@ -104,13 +112,11 @@ private:
   }
 
   int cost_of(NodeId id, const std::vector<char> &kept) const {
-    const Node &node = program.node(id);
-    if (!is_point(id) || kept[size_t(id)] || is_reduction(node.op))
+    if (!is_point(id) || kept[size_t(id)])
       return 0;
-    if (node.op == Op::tensor)
-      return *plan.specialized.dtypes[size_t(node.symbol)] == plan.specialized.compute ? 0 : kConversionCost;
-    int cost = info(node.op).transcendental ? kTranscendentalCost : 1;
-    for (int i = 0; i < info(node.op).operands; ++i)
+    const Node &node = program.node(id);
+    int cost = operations_of(plan, id);
+    for (int i = 0; i < info(node.op).operands && !is_reduction(node.op); ++i)
       cost += cost_of(node.operands[size_t(i)], kept);
     return std::min(cost, 100);
   }
@@ -140,6 +146,18 @@ int64_t kept_elements(const SweepPlan &plan, const NestShape &shape) {
       return 0;
   }
   return elements;
+}
+
+int operations(const SweepPlan &plan, const Residency &residency) {
+  int count = 0;
+  std::vector<char> filled(plan.program().nodes.size(), 0);
+  for (size_t sweep = 0; sweep < residency.points.size(); ++sweep) {
+    for (NodeId id : residency.points[sweep])
+      count += filled[size_t(id)] ? 0 : operations_of(plan, id);
+    for (NodeId id : residency.leaves[sweep])
+      filled[size_t(id)] = 1;
+  }
+  return count;
 }
 
 Residency residency_of(const SweepPlan &plan, const NestShape &shape, Keep keep) { return Chooser(plan, shape, keep).choose(); }

@@ -20,6 +20,9 @@ struct Residency {
 
 Residency residency_of(const SweepPlan &, const NestShape &, Keep);
 
+/// Simple operations at a point, in all sweeps together.
+int operations(const SweepPlan &, const Residency &);
+
 /// Elements of the buffer for one kept value: the reduced extents, each run padded to what vectors reach. 0 where they are not fixed.
 int64_t kept_elements(const SweepPlan &, const NestShape &);
 
