@@ -40,6 +40,7 @@ CompiledCall::CompiledCall(const SweepPlan &plan, const Target &target, const Ke
     : state(std::make_unique<State>(plan, target, kernel)) {}
 CompiledCall::~CompiledCall() = default;
 CompiledCall::CompiledCall(CompiledCall &&) noexcept = default;
+CompiledCall &CompiledCall::operator=(CompiledCall &&) noexcept = default;
 
 void CompiledCall::bind(const std::vector<int64_t> &extents, const std::vector<void *> &tensors, const std::vector<double> &scalars) {
   for (size_t axis = 0; axis < extents.size(); ++axis)

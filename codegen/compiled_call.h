@@ -18,6 +18,7 @@ public:
   CompiledCall(const SweepPlan &plan, const Target &target, const Kernel &kernel);
   ~CompiledCall();
   CompiledCall(CompiledCall &&) noexcept;
+  CompiledCall &operator=(CompiledCall &&) noexcept;
 
   /// What the next calls work on: extents by axis, dense tensors in memory order by tensor (null: absent or unwanted; otherwise alive as
   /// long as calls are made), scalars by scalar.

@@ -1,0 +1,132 @@
+#include "autotune/candidates.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "codegen/hash.h"
+#include "dsl/error.h"
+
+namespace normforge {
+namespace {
+
+/// Calls work(i) for i in [0, count) on `jobs` threads, until stop() says so.
+void on_all_cores(size_t count, int jobs, const std::function<bool()> &stop, const std::function<void(size_t)> &work) {
+  std::atomic<size_t> next = 0;
+  const auto loop = [&] {
+    for (size_t i; (i = next++) < count && !(stop && stop());)
+      work(i);
+  };
+  if (jobs <= 0)
+    jobs = int(std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::jthread> threads;
+  for (int i = 1; i < std::min(jobs, int(count)); ++i)
+    threads.emplace_back(loop);
+  loop();
+}
+
+} // namespace
+
+Candidates::Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads)
+    : space(space), cache(cache_directory), jobs(jobs), threads(threads), small(gate_problem(space.plan.problem)),
+      small_plan(make_sweep_plan(small)), smaller(!(small == space.plan.problem)) {}
+
+int Candidates::find(const std::string &schedule) const {
+  const auto at = std::ranges::find_if(list, [&](const auto &candidate) { return candidate->text == schedule; });
+  return at == list.end() ? -1 : int(at - list.begin());
+}
+
+Kernel Candidates::compile(const SweepPlan &plan, const Schedule &schedule) const {
+  const std::string key = kernel_key(plan, schedule, space.target);
+  if (auto kept = cache.find(key))
+    return std::move(*kept);
+  Kernel kernel = space.backend.compile(plan, schedule, space.target, "kernel");
+  cache.store(key, kernel);
+  return kernel;
+}
+
+std::vector<size_t> Candidates::add(const std::vector<Schedule> &schedules,
+                                    const std::map<std::pair<std::string, std::string>, Verdict> &known, double limit_seconds,
+                                    const std::function<void(std::string_view, int)> &progress, const std::function<bool()> &stop) {
+  std::vector<std::unique_ptr<Candidate>> made;
+  for (const Schedule &schedule : schedules)
+    if (std::string text = to_text(schedule, space.backend.knobs()); tried.insert(text).second)
+      made.push_back(std::make_unique<Candidate>(Candidate{schedule, std::move(text), {}, {}}));
+  std::mutex reporting;
+  int count = 0;
+  on_all_cores(made.size(), jobs, stop, [&](size_t i) {
+    Candidate &candidate = *made[i];
+    try {
+      candidate.kernel = compile(space.plan, candidate.schedule);
+    } catch (const std::exception &error) {
+      candidate.verdict.rejected = std::string("compile: ") + error.what();
+    }
+    const std::lock_guard lock(reporting);
+    progress("compiling", ++count);
+  });
+
+  std::vector<size_t> fresh, unchecked;
+  for (std::unique_ptr<Candidate> &candidate : made) {
+    const bool compiled = !candidate->kernel.object.empty(), failed = !candidate->verdict.rejected.empty();
+    if (!compiled && !failed) { // stopped before its turn came
+      tried.erase(candidate->text);
+      continue;
+    }
+    const std::pair code(candidate->kernel.code_hash, threads == 1 ? 0 : candidate->kernel.grain_bytes);
+    if (compiled && !by_code.try_emplace(code, list.size()).second)
+      continue;
+    if (compiled) {
+      if (const auto at = known.find({candidate->text, hash_text(candidate->kernel.code_hash)}); at != known.end())
+        candidate->verdict = at->second;
+      else
+        unchecked.push_back(list.size());
+    }
+    fresh.push_back(list.size());
+    list.push_back(std::move(candidate));
+  }
+  progress("checking", int(unchecked.size()));
+  check(unchecked, limit_seconds, stop);
+  std::erase_if(fresh, [&](size_t i) { // stopped before the gate had seen it
+    const bool pending = std::ranges::find(unchecked, i) != unchecked.end() && list[i]->verdict.deviation < 0;
+    if (pending)
+      list[i]->verdict.rejected = "stopped";
+    return pending;
+  });
+  return fresh;
+}
+
+void Candidates::check(const std::vector<size_t> &unchecked, double limit_seconds, const std::function<bool()> &stop) {
+  if (unchecked.empty())
+    return;
+  for (size_t i : unchecked)
+    list[i]->verdict.deviation = -1;
+  // The default comes first, also where it has passed before: the others are compared with it.
+  std::vector<size_t> order(unchecked);
+  if (order.front() != 0)
+    order.insert(order.begin(), 0);
+  std::vector<Kernel> other(smaller ? order.size() : 0);
+  if (smaller)
+    on_all_cores(order.size(), jobs, stop, [&](size_t i) {
+      if (!space.backend.inapplicable(small_plan, list[order[i]]->schedule, space.target))
+        other[i] = compile(small_plan, list[order[i]]->schedule);
+    });
+  if (stop && stop())
+    return;
+  std::vector<Entrant> entrants;
+  std::vector<size_t> of;
+  for (size_t i = 0; i < order.size(); ++i) {
+    Candidate &candidate = *list[order[i]];
+    if (smaller && other[i].object.empty()) { // for these extents alone: measure() compares its bits with the default's
+      candidate.verdict.deviation = 0;
+      continue;
+    }
+    entrants.push_back({smaller ? &other[i] : &candidate.kernel, candidate.schedule.numerics == list[0]->schedule.numerics});
+    of.push_back(order[i]);
+  }
+  const std::vector<Verdict> verdicts = pass_gate(small_plan, entrants, limit_seconds, stop);
+  for (size_t i = 0; i < verdicts.size(); ++i)
+    list[of[i]]->verdict = verdicts[i];
+}
+
+} // namespace normforge

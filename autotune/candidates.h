@@ -1,0 +1,54 @@
+// Candidates of a search, compiled and checked. Schedules that give the same machine code are one candidate.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "autotune/gate.h"
+#include "autotune/space.h"
+#include "codegen/package/kernel_cache.h"
+
+namespace normforge {
+
+struct Candidate {
+  Schedule schedule;
+  std::string text; ///< of the schedule
+  Kernel kernel;
+  Verdict verdict; ///< the gate's; rejected also where it does not compile
+};
+
+class Candidates {
+public:
+  /// `threads`: of the calls that will be timed; on one thread the grain that work is cut in makes no difference.
+  Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads);
+
+  /// Compiles and checks those of `schedules` that are new, until stop() says so. What the gate has already said of a schedule's code
+  /// (`known`, by schedule and code hash) is not asked again. Returns the indices of new candidates.
+  std::vector<size_t> add(const std::vector<Schedule> &schedules, const std::map<std::pair<std::string, std::string>, Verdict> &known,
+                          double limit_seconds, const std::function<void(std::string_view doing, int count)> &progress,
+                          const std::function<bool()> &stop);
+
+  const Candidate &operator[](size_t index) const { return *list[index]; }
+  size_t size() const { return list.size(); }
+  /// -1: none of that schedule.
+  int find(const std::string &schedule) const;
+
+private:
+  const Space &space;
+  KernelCache cache;
+  int jobs, threads;
+  Problem small;        ///< what the gate tries
+  SweepPlan small_plan; ///< of that
+  bool smaller;         ///< whether it is another problem than the space's
+  std::vector<std::unique_ptr<Candidate>> list;
+  std::set<std::string> tried;                            ///< schedules
+  std::map<std::pair<uint64_t, int64_t>, size_t> by_code; ///< and grain
+
+  Kernel compile(const SweepPlan &, const Schedule &) const;
+  void check(const std::vector<size_t> &fresh, double limit_seconds, const std::function<bool()> &stop);
+};
+
+} // namespace normforge

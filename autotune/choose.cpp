@@ -1,0 +1,220 @@
+#include "autotune/choose.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "autotune/shapes.h"
+#include "codegen/hash.h"
+
+namespace normforge {
+namespace {
+
+/// Samples that may be compared: the same run, regime, threads and purpose.
+using Group = std::tuple<uint64_t, Regime, bool, bool>; // run, regime, confirms, twin
+using Times = std::map<Group, std::map<int, double>>;   // by round
+
+void collect(Times &times, const Record &record, int threads) {
+  for (const Samples &samples : record.samples)
+    if (samples.threads == threads)
+      for (size_t i = 0; i < samples.rounds.size(); ++i)
+        times[{samples.run, samples.regime, samples.confirms, samples.twin}][samples.rounds[i]] = samples.seconds[i];
+}
+
+/// Log-ratios of `times` over `base`; with `twin`, the samples of `times` are the default's second ones.
+LogRatio ratio(const Times &times, const Times &base, Regime regime, bool confirms, bool twin = false) {
+  std::vector<double> logs;
+  for (const auto &[group, rounds] : times) {
+    const auto &[run, in_regime, in_confirming, is_twin] = group;
+    const auto partner = base.find({run, regime, confirms, false});
+    if (in_regime != regime || in_confirming != confirms || is_twin != twin || partner == base.end())
+      continue;
+    for (const auto &[round, seconds] : rounds)
+      if (const auto at = partner->second.find(round); at != partner->second.end() && seconds > 0 && at->second > 0)
+        logs.push_back(std::log(seconds / at->second));
+  }
+  return logs.empty() ? LogRatio{} : summarize(logs);
+}
+
+double typical_seconds(const Times &times) {
+  std::vector<double> all;
+  for (const auto &[group, rounds] : times)
+    if (std::get<1>(group) == Regime::warm)
+      for (const auto &[round, seconds] : rounds)
+        all.push_back(seconds);
+  return all.empty() ? 0 : median(std::move(all));
+}
+
+/// What a ranking goes by: the confirming run's ratio where there is one.
+const LogRatio &best_known(const Standing &standing) { return standing.confirmed.pairs ? standing.confirmed : standing.search; }
+
+bool slower(const LogRatio &ratio, double noise) { return ratio.pairs >= kLeastPairs && ratio.lo > noise; }
+
+ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_schedule, const std::string &default_schedule) {
+  ShapeResult result{shape, 0, 0, {}, 0, false};
+  const auto base = by_schedule.find(default_schedule);
+  if (base == by_schedule.end())
+    return result;
+  const auto floor = [&](Regime regime) {
+    LogRatio twin = ratio(base->second, base->second, regime, true, true);
+    if (twin.pairs < kLeastPairs)
+      twin = ratio(base->second, base->second, regime, false, true);
+    return twin.pairs < kLeastPairs ? 0 : noise_floor(twin);
+  };
+  result.noise = floor(Regime::warm);
+  result.cold_noise = floor(Regime::cold);
+  for (const auto &[schedule, times] : by_schedule)
+    result.standings.push_back({schedule, typical_seconds(times), ratio(times, base->second, Regime::warm, false),
+                                ratio(times, base->second, Regime::warm, true), ratio(times, base->second, Regime::cold, true)});
+  std::ranges::sort(result.standings, {}, [&](const Standing &standing) {
+    // Those that were confirmed stand before those that a search gave up earlier.
+    return std::tuple(standing.schedule != default_schedule, standing.confirmed.pairs == 0, best_known(standing).value, standing.schedule);
+  });
+  for (size_t i = 1; i < result.standings.size(); ++i) {
+    const Standing &standing = result.standings[i];
+    if (result.best == 0 && wins(result, standing))
+      result.best = i;
+    result.noisy |= standing.confirmed.pairs && standing.confirmed.value < -0.01 && !wins(result, standing) &&
+                    !slower(standing.cold, result.cold_noise);
+  }
+  result.noisy &= result.best == 0;
+  return result;
+}
+
+/// What serving a shape with a schedule costs, as a log-ratio; what cannot be told from the default counts as equal to it. Infinite where
+/// it is slower or was not compared.
+double cost(const ShapeResult &shape, const std::string &schedule) {
+  constexpr double never = 1e9;
+  if (shape.standings.empty())
+    return 0;
+  const Standing *standing = shape.find(schedule);
+  if (standing == &shape.standings.front())
+    return 0;
+  if (!standing || standing->confirmed.pairs < kLeastPairs || slower(standing->confirmed, shape.noise) ||
+      slower(standing->cold, shape.cold_noise))
+    return never;
+  return wins(shape, *standing) ? standing->confirmed.value : 0;
+}
+
+std::vector<Band> make_bands(const Question &question, const std::vector<ShapeResult> &shapes) {
+  if (shapes.empty())
+    return {{question.problem, question.default_schedule, 1}};
+  std::set<std::string> schedules{question.default_schedule};
+  for (const ShapeResult &shape : shapes)
+    for (const Standing &standing : shape.standings)
+      schedules.insert(standing.schedule);
+  const int ladder = ladder_axis(question.problem);
+  std::vector<Band> bands;
+  for (size_t first = 0; first < shapes.size();) {
+    // The schedule that serves the longest stretch from here on; of several, the fastest. Such stretches make the fewest bands.
+    size_t longest = 0;
+    double least = 0;
+    std::string chosen;
+    for (const std::string &schedule : schedules) {
+      size_t end = first;
+      double total = 0;
+      for (; end < shapes.size(); ++end) {
+        const double best = shapes[end].best ? cost(shapes[end], shapes[end].standings[shapes[end].best].schedule) : 0;
+        const double mine = cost(shapes[end], schedule);
+        if (mine > best + std::log1p(kWithin))
+          break;
+        total += mine;
+      }
+      if (end - first > longest || (end - first == longest && longest && total < least))
+        longest = end - first, least = total, chosen = schedule;
+    }
+    Band band{question.problem, chosen, 1};
+    const size_t end = first + longest;
+    double worst = -1e9;
+    for (size_t i = first; i < end; ++i)
+      worst = std::max(worst, cost(shapes[i], chosen));
+    band.gain = std::exp(-worst);
+    if (ladder >= 0) { // bands meet half way, on the ladder's scale
+      const auto extent = [&](size_t i) { return double(shapes[i].shape.extents[size_t(ladder)].lo); };
+      const auto border = [&](size_t i) { return int64_t(std::sqrt(extent(i - 1) * extent(i))); };
+      Extent &range = band.problem.extents[size_t(ladder)];
+      if (first > 0)
+        range.lo = border(first) + 1;
+      if (end < shapes.size())
+        range.hi = border(end);
+    }
+    bands.push_back(std::move(band));
+    first = end;
+  }
+  return bands;
+}
+
+} // namespace
+
+const Standing *ShapeResult::find(const std::string &schedule) const {
+  const auto at = std::ranges::find(standings, schedule, &Standing::schedule);
+  return at == standings.end() ? nullptr : &*at;
+}
+
+bool wins(const ShapeResult &shape, const Standing &standing) {
+  return shape.noise > 0 && standing.confirmed.pairs >= kLeastPairs && standing.confirmed.hi < -shape.noise &&
+         !slower(standing.cold, shape.cold_noise);
+}
+
+bool lies_within(const Problem &inner, const Problem &outer) {
+  for (size_t axis = 0; axis < outer.extents.size(); ++axis)
+    if (inner.extents.size() != outer.extents.size() || inner.extents[axis].lo < outer.extents[axis].lo ||
+        inner.extents[axis].hi > outer.extents[axis].hi)
+      return false;
+  Problem same = inner;
+  same.extents = outer.extents;
+  return same == outer;
+}
+
+static bool answers(const RecordKey &key, const Question &question) {
+  return key.norm == hash_text(question.problem.norm->hash) && key.target == question.target && key.compiler == question.compiler &&
+         key.device == question.device;
+}
+
+ShapeResult compare(const Database &database, const Question &question, const Problem &shape) {
+  const std::string text = to_text(shape);
+  std::map<std::string, Times> by_schedule;
+  for (const auto &[key, record] : database.records())
+    if (key.problem == text && record.rejected.empty() && answers(key, question))
+      collect(by_schedule[key.schedule], record, question.threads);
+  return judge(shape, by_schedule, question.default_schedule);
+}
+
+Answer choose(const Database &database, const Question &question) {
+  Answer answer;
+  std::map<std::string, std::map<std::string, Times>> by_shape; // then by schedule
+  std::map<std::string, Problem> shapes;
+  std::set<std::string> rejected;
+  std::vector<const Record *> measured;
+  std::map<std::string, std::optional<Problem>> parsed;
+  for (const auto &[key, record] : database.records()) {
+    if (!answers(key, question))
+      continue;
+    auto [at, added] = parsed.try_emplace(key.problem);
+    if (added)
+      if (Problem problem = parse_problem(key.problem, "database", question.directory); lies_within(problem, question.problem))
+        at->second = std::move(problem);
+    if (!at->second)
+      continue;
+    if (!record.rejected.empty()) {
+      if (rejected.insert(key.schedule).second)
+        answer.rejections.push_back({key.schedule, record.rejected});
+    } else if (!record.samples.empty()) {
+      measured.push_back(&record);
+      shapes.emplace(key.problem, *at->second);
+    }
+  }
+  for (const Record *record : measured)
+    if (!rejected.contains(record->key.schedule))
+      collect(by_shape[record->key.problem][record->key.schedule], *record, question.threads);
+  for (const auto &[text, by_schedule] : by_shape)
+    if (ShapeResult result = judge(shapes.at(text), by_schedule, question.default_schedule); !result.standings.empty())
+      answer.shapes.push_back(std::move(result));
+  std::ranges::sort(answer.shapes, {}, [](const ShapeResult &shape) { return fixed_extents(shape.shape); });
+  answer.bands = make_bands(question, answer.shapes);
+  return answer;
+}
+
+} // namespace normforge

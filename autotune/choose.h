@@ -1,0 +1,75 @@
+// From Records to an answer, and nothing but Records: the same samples give the same answer later, on any machine.
+//
+// Within a shape, every schedule is compared with the default by the pairs of samples that they share. A schedule is faster when the
+// interval of its ratio lies beyond the noise floor, in samples of a confirming run, and when it is not slower beyond noise with cold
+// caches. Over all shapes, the fewest bands of the ladder are found such that one schedule serves each band: within kWithin of the best at
+// every shape in it, and slower than the default at none.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "autotune/database.h"
+#include "autotune/statistics.h"
+#include "dsl/problem.h"
+
+namespace normforge {
+
+inline constexpr double kWithin = 0.03; ///< how far a band's schedule may lie behind the best of a shape
+
+/// What is asked: everything that a Record's key has beside shape, schedule and code.
+struct Question {
+  Problem problem;
+  std::string target, compiler, device;
+  std::string default_schedule; ///< canonical
+  std::string directory;        ///< where paths of norms start
+  int threads = 1;
+};
+
+/// One schedule at one shape, against the default.
+struct Standing {
+  std::string schedule;
+  double seconds = 0;               ///< median of its warm samples
+  LogRatio search, confirmed, cold; ///< without pairs: not measured so
+};
+
+/// What is known of one shape.
+struct ShapeResult {
+  Problem shape;
+  double noise = 0, cold_noise = 0; ///< floors; 0: not measured
+  std::vector<Standing> standings;  ///< the default first, then the fastest first
+  size_t best = 0;                  ///< in `standings`; 0: the default stays
+  bool noisy = false;               ///< something may be faster, but noise hides it
+
+  const Standing *find(const std::string &schedule) const;
+};
+
+/// One schedule for a part of the problem's range.
+struct Band {
+  Problem problem; ///< with the range along the ladder where `schedule` serves
+  std::string schedule;
+  double gain = 1; ///< time of the default over its own: the least of the band's shapes
+};
+
+struct Rejection {
+  std::string schedule, why;
+};
+
+struct Answer {
+  std::vector<ShapeResult> shapes; ///< smallest first
+  std::vector<Band> bands;         ///< cover the problem; one with the default where nothing was measured
+  std::vector<Rejection> rejections;
+};
+
+/// All that Records say of one shape.
+ShapeResult compare(const Database &, const Question &, const Problem &shape);
+
+Answer choose(const Database &, const Question &);
+
+/// Whether `standing` may take the default's place: faster beyond noise when warm, no slower when cold.
+bool wins(const ShapeResult &, const Standing &standing);
+
+/// Whether a Record of `inner` says something about `outer`: the same but for extents, and those within its own.
+bool lies_within(const Problem &inner, const Problem &outer);
+
+} // namespace normforge

@@ -1,0 +1,28 @@
+// Generated code is run in a child process: a kernel that crashes or never returns ends the child, and the search goes on.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace normforge {
+
+/// How a child ended.
+struct Ending {
+  enum Kind { finished, crashed, silent, stopped } kind = finished;
+  int signal = 0; ///< crashed: by which signal; 0: it exited early
+
+  /// "crash: signal 11 (Segmentation fault)" or "hang: nothing for 10 s", as a Record has it.
+  std::string text() const;
+  double limit = 0; ///< seconds of silence that were allowed
+};
+
+using Send = std::function<void(std::string_view message)>;
+
+/// Runs work(send) in a child process and hands what it sends to `receive`, here. The child is killed when it has sent nothing for
+/// `silence_seconds`, or when stop() says so; it dies with this process. What `work` throws is thrown here, with its kind and text. No
+/// other thread of this process may run meanwhile.
+Ending run_contained(const std::function<void(const Send &)> &work, const std::function<void(std::string_view)> &receive,
+                     double silence_seconds, const std::function<bool()> &stop);
+
+} // namespace normforge

@@ -1,0 +1,347 @@
+#include "autotune/search.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "autotune/candidates.h"
+#include "autotune/measure.h"
+#include "autotune/shapes.h"
+#include "autotune/workload.h"
+#include "codegen/hash.h"
+#include "codegen/toolchain.h"
+#include "dsl/error.h"
+
+namespace normforge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
+
+/// What an effort buys.
+struct Plan {
+  double seconds;    ///< for a problem, where no budget is said
+  int waves;         ///< rounds of neighbours, the default's own included
+  int centers;       ///< of the best at a shape, whose neighbours a wave tries
+  int search_rounds; ///< of the last stage of a wave
+  int confirm_rounds;
+};
+constexpr Plan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {1e9, 1, 0, 15, 31}}; // by Effort
+constexpr double kSearchShare = 0.6; ///< of a problem's time; the rest confirms
+constexpr int kMostFinalists = 6;    ///< beside the default
+constexpr double kGain = 0.005;      ///< a log-ratio that makes a candidate worth confirming, or a wave worth following
+
+/// One problem on its way.
+class ProblemSearch {
+public:
+  ProblemSearch(const Problem &problem, const SearchOptions &options, Database &known, double seconds, Progress progress,
+                const ShowProgress &show, const std::function<bool()> &stop)
+      : options(options), effort(kPlans[size_t(options.effort)]), known(known), begin(now()), end(begin + seconds),
+        plan(make_sweep_plan(problem)), space(space_of(plan, *options.target, *options.backend, options.numerics)),
+        question(question_for(problem, *options.target, *options.backend, options.threads, fingerprint(this_device()), options.directory)),
+        shapes(measured_shapes(problem)), candidates(space, options.cache, options.jobs, options.threads), state(std::move(progress)),
+        show(show), stop(stop) {
+    state.text = to_text(problem);
+    state.shapes = int(shapes.size());
+  }
+
+  SearchResult run() {
+    SearchResult result{plan.problem, {}, {}, 0, true};
+    if (effort.waves > 0) {
+      explore();
+      result.complete = confirm();
+    }
+    result.candidates = int(candidates.size());
+    result.answer = choose(known, question);
+    if (result.complete)
+      result.entries = lock_entries(result.answer, question);
+    return result;
+  }
+
+private:
+  const SearchOptions &options;
+  const Plan &effort;
+  Database &known;
+  double begin, end;
+  SweepPlan plan;
+  Space space;
+  Question question;
+  std::vector<Problem> shapes;
+  Candidates candidates;
+  Progress state;
+  const ShowProgress &show;
+  const std::function<bool()> &stop;
+
+  double search_end() const { return begin + (end - begin) * kSearchShare; }
+  std::function<bool()> stop_at(double time) const {
+    return [this, time] { return now() > time || (stop && stop()); };
+  }
+
+  void report(std::string_view doing) {
+    state.doing = doing;
+    state.tried = int(candidates.size());
+    if (show)
+      show(state);
+  }
+
+  RecordKey key(const Problem &of, const Candidate &candidate) const {
+    return {hash_text(plan.problem.norm->hash),
+            to_text(of),
+            std::string(options.target->name),
+            candidate.text,
+            candidate.kernel.object.empty() ? "" : hash_text(candidate.kernel.code_hash),
+            question.compiler,
+            question.device};
+  }
+
+  /// Into the file first, then into what is known.
+  void keep(const std::vector<Record> &records) {
+    if (records.empty())
+      return;
+    append_records(options.database, records);
+    for (const Record &record : records)
+      known.add(record);
+  }
+
+  void count_rejection(const std::string &why) { ++state.rejected[why.substr(0, why.find(':'))]; }
+
+  /// What the gate has said before, as the database has it.
+  std::map<std::pair<std::string, std::string>, Verdict> known_verdicts() const {
+    std::map<std::pair<std::string, std::string>, Verdict> verdicts;
+    if (!options.resume)
+      return verdicts;
+    const std::string norm = hash_text(plan.problem.norm->hash);
+    std::set<std::string> mine{to_text(plan.problem)};
+    for (const Problem &shape : shapes)
+      mine.insert(to_text(shape));
+    for (const auto &[key, record] : known.records())
+      if (key.norm == norm && mine.contains(key.problem) && key.target == options.target->name && key.compiler == question.compiler &&
+          key.device == question.device)
+        verdicts.try_emplace({key.schedule, key.code}, Verdict{record.rejected, record.deviation});
+    return verdicts;
+  }
+
+  /// Compiles and checks; what is rejected becomes a Record of the whole problem.
+  std::vector<size_t> add(const std::vector<Schedule> &schedules) {
+    const auto progress = [&](std::string_view doing, int count) {
+      state.alive = count;
+      report(doing);
+    };
+    const std::vector<size_t> fresh =
+        candidates.add(schedules, known_verdicts(), options.limit_seconds, progress, stop_at(candidates.size() ? search_end() : end));
+    std::vector<Record> rejections;
+    std::vector<size_t> passed;
+    for (size_t i : fresh) {
+      const Candidate &candidate = candidates[i];
+      if (candidate.verdict.rejected.empty()) {
+        passed.push_back(i);
+        continue;
+      }
+      count_rejection(candidate.verdict.rejected);
+      rejections.push_back({key(plan.problem, candidate), candidate.verdict.rejected, 0, {}});
+    }
+    keep(rejections);
+    return passed;
+  }
+
+  bool has_samples(const Problem &shape, size_t candidate) const {
+    const Record *record = known.find(key(shape, candidates[candidate]));
+    return record && std::ranges::any_of(record->samples, [&](const Samples &samples) { return samples.threads == options.threads; });
+  }
+
+  /// Times candidates at a shape, beside the default, and keeps what came of it.
+  void time(const Problem &shape, const std::vector<size_t> &entrants, bool confirms, double seconds) {
+    std::vector<size_t> all{0};
+    for (size_t i : entrants)
+      if (i != 0 && candidates[i].verdict.rejected.empty())
+        all.push_back(i);
+    std::vector<const Kernel *> kernels;
+    std::vector<bool> same_bits;
+    for (size_t i : all) {
+      kernels.push_back(&candidates[i].kernel);
+      same_bits.push_back(candidates[i].schedule.numerics == candidates[0].schedule.numerics);
+    }
+    MeasureOptions how{.threads = options.threads, .seed = options.seed, .seconds = seconds};
+    how.rounds = confirms ? effort.confirm_rounds : effort.search_rounds;
+    how.confirms = confirms;
+    how.rotation_bytes = rotation_bytes(parse_fingerprint(question.device).cache);
+    how.silence_seconds = options.limit_seconds;
+    const auto progress = [&](int alive) {
+      state.alive = alive;
+      report(confirms ? "confirming" : "measuring");
+    };
+    // A stage that ran out of time ends by itself; what does not is stopped a while later.
+    std::vector<Timings> timings =
+        measure(plan, *options.target, shape, kernels, same_bits, how, progress, stop_at(std::max(now() + seconds, end) + 2));
+    std::vector<Record> records;
+    for (size_t i = 0; i < all.size(); ++i) {
+      Record record{key(shape, candidates[all[i]]), timings[i].rejected, candidates[all[i]].verdict.deviation,
+                    std::move(timings[i].samples)};
+      if (!record.rejected.empty())
+        count_rejection(record.rejected);
+      std::ranges::sort(record.samples);
+      if (!record.samples.empty() || !record.rejected.empty())
+        records.push_back(std::move(record));
+    }
+    keep(records);
+    const ShapeResult result = compare(known, question, shape);
+    state.noise = result.noise;
+    state.best = {};
+    if (result.standings.size() > 1)
+      state.best = confirms ? result.standings[1].confirmed : result.standings[1].search;
+  }
+
+  /// The best candidates at a shape, by what a search has seen of them; the default is one of them where nothing is faster.
+  std::vector<size_t> leaders(const Problem &shape, int count) const {
+    std::vector<std::pair<double, size_t>> ranked;
+    for (const Standing &standing : compare(known, question, shape).standings)
+      if (const int i = candidates.find(standing.schedule); i >= 0 && standing.search.pairs >= kLeastPairs)
+        ranked.emplace_back(i == 0 ? -kGain : standing.search.value, i);
+    std::ranges::sort(ranked);
+    std::vector<size_t> found;
+    for (size_t i = 0; i < ranked.size() && int(i) < count; ++i)
+      found.push_back(ranked[i].second);
+    return found;
+  }
+
+  void explore() {
+    std::vector<Schedule> first = options.effort == Effort::exhaustive ? all_schedules(space) : neighbours(space, space.start);
+    std::erase(first, space.start);
+    first.insert(first.begin(), space.start);
+    std::vector<std::vector<size_t>> entrants(shapes.size(), add(first)); // by shape
+    std::vector<std::set<size_t>> centers(shapes.size());                 // whose neighbours were tried
+    for (auto &tried : centers)
+      tried.insert(0);
+    for (int wave = 0;; ++wave) {
+      if (candidates.size() == 0 || !candidates[0].verdict.rejected.empty())
+        return;
+      measure_wave(entrants);
+      if (wave + 1 >= effort.waves || stop_at(search_end())())
+        return;
+      // Schedules by shape, then compiled all together.
+      std::vector<std::vector<Schedule>> wanted(shapes.size());
+      std::vector<Schedule> all;
+      for (size_t s = 0; s < shapes.size(); ++s)
+        for (size_t leader : leaders(shapes[s], effort.centers))
+          if (centers[s].insert(leader).second)
+            for (const Schedule &schedule : neighbours(space, candidates[leader].schedule))
+              wanted[s].push_back(schedule), all.push_back(schedule);
+      if (all.empty())
+        return;
+      add(all);
+      for (size_t s = 0; s < shapes.size(); ++s) {
+        entrants[s].clear();
+        for (const Schedule &schedule : wanted[s])
+          if (const int i = candidates.find(to_text(schedule, space.backend.knobs())); i >= 0)
+            entrants[s].push_back(size_t(i));
+      }
+    }
+  }
+
+  void measure_wave(const std::vector<std::vector<size_t>> &entrants) {
+    for (size_t s = 0; s < shapes.size(); ++s) {
+      if (stop && stop())
+        return;
+      std::vector<size_t> fresh;
+      for (size_t i : entrants[s])
+        if (!(options.resume && has_samples(shapes[s], i)))
+          fresh.push_back(i);
+      if (std::ranges::all_of(fresh, [](size_t i) { return i == 0; }) && (options.resume && has_samples(shapes[s], 0)))
+        continue;
+      if (fresh.empty())
+        continue;
+      for (size_t i : leaders(shapes[s], 2)) // the best so far competes again
+        if (std::ranges::find(fresh, i) == fresh.end())
+          fresh.push_back(i);
+      state.shape = int(s) + 1;
+      time(shapes[s], fresh, false, (search_end() - now()) / double(shapes.size() - s));
+    }
+  }
+
+  /// Measures the best of every shape afresh at every shape. Whether all of it was done.
+  bool confirm() {
+    if (candidates.size() == 0 || !candidates[0].verdict.rejected.empty())
+      return candidates.size() > 0;
+    std::vector<size_t> finalists; // the first of each shape, then the second of each
+    for (size_t place = 0; place < 3; ++place)
+      for (const Problem &shape : shapes)
+        if (const std::vector<size_t> best = leaders(shape, 3); place < best.size() && int(finalists.size()) < kMostFinalists &&
+                                                                best[place] != 0 &&
+                                                                std::ranges::find(finalists, best[place]) == finalists.end())
+          finalists.push_back(best[place]);
+    bool complete = true;
+    for (size_t s = 0; s < shapes.size() && complete; ++s) {
+      const ShapeResult before = compare(known, question, shapes[s]);
+      const bool done = options.resume && std::ranges::all_of(finalists, [&](size_t i) {
+                          const Standing *standing = before.find(candidates[i].text);
+                          return standing && standing->confirmed.pairs >= kLeastPairs;
+                        });
+      if (done)
+        continue;
+      state.shape = int(s) + 1;
+      time(shapes[s], finalists, true, std::max(0.2, (end - now()) / double(shapes.size() - s)));
+      complete = !stop_at(end + 2)();
+    }
+    return complete;
+  }
+};
+
+} // namespace
+
+Question question_for(const Problem &problem, const Target &target, const Backend &backend, int threads, const std::string &device,
+                      const std::string &directory) {
+  const SweepPlan plan = make_sweep_plan(problem);
+  return {problem,
+          std::string(target.name),
+          toolchain(),
+          device,
+          to_text(space_of(plan, target, backend, false).start, backend.knobs()),
+          directory,
+          threads};
+}
+
+std::vector<LockEntry> lock_entries(const Answer &answer, const Question &question) {
+  std::vector<LockEntry> entries;
+  for (const Band &band : answer.bands)
+    entries.push_back({to_text(band.problem), question.target, band.schedule, hash_text(question.problem.norm->hash), question.compiler,
+                       question.device, band.gain});
+  return entries;
+}
+
+std::vector<SearchResult> search(std::span<const Problem> problems, const SearchOptions &options, const ShowProgress &progress,
+                                 const std::function<void(const SearchResult &)> &done, const std::function<bool()> &stop) {
+  if (!runs_here(*options.target) && options.effort != Effort::estimate)
+    throw UserError("this machine does not run " + std::string(options.target->name) + " code, so it cannot measure it; choose " +
+                    std::string(host_target().name) + " or lower, or --effort estimate");
+  Database known;
+  if (options.effort != Effort::estimate) {
+    known = read_database(options.database, [](const std::string &) {});
+    append_records(options.database, {}); // a file that cannot be written is found out before time is spent
+  }
+  const double begin = now();
+  std::vector<SearchResult> results;
+  for (size_t i = 0; i < problems.size(); ++i) {
+    if (stop && stop())
+      break;
+    const double left = options.budget_seconds > 0 ? begin + options.budget_seconds - now() : 0;
+    const double share = kPlans[size_t(options.effort)].seconds;
+    const double seconds = options.budget_seconds > 0 ? std::max(0.0, left / double(problems.size() - i)) : share;
+    Progress state;
+    state.problem = int(i) + 1;
+    state.problems = int(problems.size());
+    const ShowProgress show = [&](const Progress &at) {
+      if (!progress)
+        return;
+      Progress told = at;
+      told.seconds_left = options.budget_seconds > 0 ? begin + options.budget_seconds - now() : -1;
+      progress(told);
+    };
+    results.push_back(ProblemSearch(problems[i], options, known, seconds, std::move(state), show, stop).run());
+    if (done)
+      done(results.back());
+  }
+  return results;
+}
+
+} // namespace normforge

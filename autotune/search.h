@@ -1,0 +1,73 @@
+// The search: for each problem, candidates are compiled, pass the gate, are timed at every shape of the problem's ladder, and the best of
+// them lead to further candidates; then the winners are measured afresh at every shape, side by side with the default, and choose() decides
+// on the Records alone. Records are appended to the database as they come, so that nothing is lost when a search is stopped, and a later
+// one need not measure it again.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "autotune/choose.h"
+#include "autotune/device.h"
+#include "autotune/lockfile.h"
+#include "codegen/backend.h"
+
+namespace normforge {
+
+enum class Effort { estimate, quick, patient, exhaustive };
+
+struct SearchOptions {
+  const Target *target = nullptr;
+  const Backend *backend = nullptr; ///< that compiles for the target
+  Effort effort = Effort::quick;
+  double budget_seconds = 0; ///< for all problems together; 0: none
+  uint64_t seed = 1;
+  int threads = 1;           ///< of a call that is timed
+  int jobs = 0;              ///< threads that compile; 0: one per core
+  bool resume = false;       ///< what the database has is not measured again
+  bool numerics = false;     ///< the numerics half is open, too
+  std::string database;      ///< file
+  std::string directory;     ///< where paths of norms start
+  std::string cache;         ///< directory of compiled kernels; empty: none
+  double limit_seconds = 10; ///< after which a silent kernel counts as hung
+};
+
+/// Where a search stands, for a line that a person watches.
+struct Progress {
+  int problem = 0, problems = 0; ///< this one, counted from 1, of so many
+  std::string text;              ///< of the problem
+  std::string_view doing;        ///< "compiling", "checking", "measuring", "confirming"
+  int tried = 0, alive = 0;      ///< candidates that were compiled; that are being measured
+  int shape = 0, shapes = 0;
+  LogRatio best;                       ///< the best so far against the default at this shape
+  double noise = 0;                    ///< floor, of that shape; 0: not known yet
+  double seconds_left = 0;             ///< of the budget; below 0: there is none
+  std::map<std::string, int> rejected; ///< by cause
+};
+
+struct SearchResult {
+  Problem problem;
+  Answer answer;
+  std::vector<LockEntry> entries;
+  int candidates = 0;   ///< that were compiled, each machine code counted once
+  bool complete = true; ///< false: stopped, or out of time before the first confirmation
+};
+
+using ShowProgress = std::function<void(const Progress &)>;
+
+/// Searches problem after problem; `done` is told of each. Stops soon after stop() says so. Throws UserError: a database that cannot be
+/// written, a target that this machine does not run.
+std::vector<SearchResult> search(std::span<const Problem> problems, const SearchOptions &options, const ShowProgress &progress,
+                                 const std::function<void(const SearchResult &)> &done, const std::function<bool()> &stop);
+
+/// The question that Records of such a search answer, for the machine and the build at hand.
+Question question_for(const Problem &, const Target &, const Backend &, int threads, const std::string &device,
+                      const std::string &directory);
+
+/// The answer's bands as lines of a lockfile.
+std::vector<LockEntry> lock_entries(const Answer &, const Question &);
+
+} // namespace normforge

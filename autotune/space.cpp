@@ -1,0 +1,88 @@
+#include "autotune/space.h"
+
+#include <algorithm>
+
+#include "codegen/package/selection.h"
+
+namespace normforge {
+namespace {
+
+constexpr int kLanes[] = {8, 16, 32, 64};
+constexpr int64_t kChunks[] = {256, 512, 1024};
+
+/// Numerics halves that differ from `center` in one choice. (`fold` costs the same either way.)
+std::vector<Numerics> other_numerics(const Numerics &center) {
+  std::vector<Numerics> found;
+  const auto add = [&](auto Numerics::*choice, auto value) {
+    Numerics numerics = center;
+    numerics.*choice = value;
+    if (!(numerics == center))
+      found.push_back(numerics);
+  };
+  for (Numerics::Algorithm algorithm : {Numerics::two_pass, Numerics::chunked})
+    add(&Numerics::algorithm, algorithm);
+  for (int lanes : kLanes)
+    add(&Numerics::lanes, lanes);
+  for (int64_t chunk : kChunks)
+    add(&Numerics::chunk, chunk);
+  for (bool fma : {false, true})
+    add(&Numerics::fma, fma);
+  return found;
+}
+
+bool serves(const Space &space, const Schedule &schedule) { return !space.backend.inapplicable(space.plan, schedule, space.target); }
+
+/// Calls visit for each product of the mapping tables from row `knob` on.
+template <class Visit> void for_each_mapping(const Space &space, Schedule &schedule, size_t knob, const Visit &visit) {
+  if (knob == schedule.mapping.values.size())
+    return visit(schedule);
+  for (int64_t value : space.backend.knobs()[knob].values) {
+    schedule.mapping.values[knob] = value;
+    for_each_mapping(space, schedule, knob + 1, visit);
+  }
+}
+
+} // namespace
+
+Space space_of(const SweepPlan &plan, const Target &target, const Backend &backend, bool numerics) {
+  Schedule start = backend.default_schedule(plan, target);
+  start.numerics = pinned_numerics(plan.problem, target);
+  return {backend, target, plan, std::move(start), numerics};
+}
+
+std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
+  std::vector<Schedule> found;
+  const auto add = [&](const Schedule &schedule) {
+    if (serves(space, schedule))
+      found.push_back(schedule);
+  };
+  for (size_t knob = 0; knob < center.mapping.values.size(); ++knob)
+    for (int64_t value : space.backend.knobs()[knob].values)
+      if (value != center.mapping.values[knob]) {
+        Schedule schedule = center;
+        schedule.mapping.values[knob] = value;
+        add(schedule);
+      }
+  if (space.numerics)
+    for (const Numerics &numerics : other_numerics(center.numerics))
+      add({numerics, center.mapping});
+  return found;
+}
+
+std::vector<Schedule> all_schedules(const Space &space) {
+  std::vector<Schedule> found{space.start};
+  std::vector<Numerics> halves{space.start.numerics};
+  if (space.numerics)
+    for (const Numerics &numerics : other_numerics(space.start.numerics))
+      halves.push_back(numerics);
+  for (const Numerics &numerics : halves) {
+    Schedule schedule{numerics, space.start.mapping};
+    for_each_mapping(space, schedule, 0, [&](const Schedule &each) {
+      if (!(each == space.start) && serves(space, each))
+        found.push_back(each);
+    });
+  }
+  return found;
+}
+
+} // namespace normforge

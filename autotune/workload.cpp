@@ -1,0 +1,129 @@
+#include "autotune/workload.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <sys/mman.h>
+
+#include "autotune/shapes.h"
+#include "codegen/check/sample_inputs.h"
+#include "dsl/error.h"
+
+namespace normforge {
+namespace {
+
+constexpr int64_t kLine = 64, kPage = 4096;
+constexpr int64_t kPattern = 65521; ///< elements of made-up values before they repeat: a prime, so that rows differ
+
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+int64_t elements(const Problem &shape, const Tensor &tensor) {
+  int64_t n = 1;
+  for (int axis : tensor.axes)
+    n *= shape.extents[size_t(axis)].lo;
+  return n;
+}
+
+} // namespace
+
+int64_t rotation_bytes(const std::vector<int64_t> &caches) {
+  return std::min(kMostRotation, 2 * (caches.empty() ? int64_t(32) << 20 : caches.back()));
+}
+
+void Workload::Unmap::operator()(char *data) const { ::munmap(data, bytes); }
+
+Workload::Workload(const Problem &shape, uint64_t seed, int64_t least_bytes) {
+  const Program &program = shape.norm->program;
+  std::vector<Part> parts(program.tensors.size());
+  for (size_t t = 0; t < program.tensors.size(); ++t)
+    if (present(shape, int(t))) {
+      const int64_t bytes = elements(shape, program.tensors[t]) * info(*shape.dtypes[t]).bytes;
+      parts[t] = {set_bytes + int64_t(t) * 3 * kLine % kPage, bytes, *shape.dtypes[t]};
+      set_bytes = round_up(parts[t].offset + bytes, kPage) + kPage;
+    }
+  for (const auto &[output, input] : shape.in_place)
+    parts[size_t(output)] = parts[size_t(input)];
+  for (size_t t = 0; t < program.tensors.size(); ++t) {
+    const bool in_place = std::ranges::any_of(shape.in_place, [&](const auto &pair) { return pair.first == int(t); });
+    if (parts[t].bytes && (program.tensors[t].role == Tensor::inout || in_place))
+      overwritten.push_back(parts[t]);
+    else if (parts[t].bytes && program.tensors[t].role == Tensor::output)
+      outputs.push_back(parts[t]);
+  }
+  set_bytes = std::max(set_bytes, kPage);
+  count = int(std::max<int64_t>(1, (least_bytes + set_bytes - 1) / set_bytes));
+  const size_t bytes = size_t(count) * size_t(set_bytes);
+  void *mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED)
+    throw UserError("'" + to_text(shape) + "': cannot get " + std::to_string(bytes >> 20) + " MiB to measure it: " + std::strerror(errno));
+  memory = {static_cast<char *>(mapped), Unmap{bytes}};
+  for (int set = 0; set < count; ++set) {
+    std::vector<void *> &tensors = pointers.emplace_back(parts.size());
+    for (size_t t = 0; t < parts.size(); ++t)
+      tensors[t] = present(shape, int(t)) ? at(set) + parts[t].offset : nullptr;
+  }
+  fill(shape, seed, parts);
+}
+
+void Workload::fill(const Problem &shape, uint64_t seed, const std::vector<Part> &parts) {
+  const Program &program = shape.norm->program;
+  const std::vector<int64_t> extents = fixed_extents(shape);
+  Random random(seed);
+  for (size_t t = 0; t < parts.size(); ++t) {
+    if (!parts[t].bytes || program.tensors[t].role == Tensor::output)
+      continue;
+    SampleValues sample(shape, int(t), extents, {});
+    char *data = at(0) + parts[t].offset;
+    const int64_t n = elements(shape, program.tensors[t]), made = std::min(n, kPattern);
+    for (int64_t i = 0; i < made; ++i)
+      store_element(*shape.dtypes[t], data, size_t(i), sample.next(random));
+    const int64_t period = made * info(*shape.dtypes[t]).bytes;
+    for (int64_t done = period; done < parts[t].bytes; done += period)
+      std::memcpy(data + done, data, size_t(std::min(period, parts[t].bytes - done)));
+  }
+  poison(0);
+  for (const Part &part : overwritten)
+    pristine.insert(pristine.end(), at(0) + part.offset, at(0) + part.offset + part.bytes);
+  for (int set = 1; set < count; ++set)
+    std::memcpy(at(set), at(0), size_t(set_bytes));
+}
+
+void Workload::restore(int set) const {
+  const char *from = pristine.data();
+  for (const Part &part : overwritten) {
+    std::memcpy(at(set) + part.offset, from, size_t(part.bytes));
+    from += part.bytes;
+  }
+}
+
+void Workload::poison(int set) const {
+  for (const Part &part : outputs)
+    std::memset(at(set) + part.offset, 0xff, size_t(part.bytes));
+}
+
+std::vector<char> Workload::results(int set) const {
+  std::vector<char> bytes;
+  for (const std::vector<Part> *parts : {&overwritten, &outputs})
+    for (const Part &part : *parts)
+      bytes.insert(bytes.end(), at(set) + part.offset, at(set) + part.offset + part.bytes);
+  return bytes;
+}
+
+bool Workload::same(const std::vector<char> &a, const std::vector<char> &b) const {
+  if (a == b)
+    return true;
+  int64_t begin = 0;
+  for (const std::vector<Part> *parts : {&overwritten, &outputs})
+    for (const Part &part : *parts) {
+      for (size_t i = 0; i < size_t(part.bytes / info(part.dtype).bytes); ++i) {
+        const double x = load_element(part.dtype, a.data() + begin, i), y = load_element(part.dtype, b.data() + begin, i);
+        if (std::memcmp(&x, &y, sizeof x) != 0 && !(std::isnan(x) && std::isnan(y)))
+          return false;
+      }
+      begin += part.bytes;
+    }
+  return true;
+}
+
+} // namespace normforge

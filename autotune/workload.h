@@ -1,0 +1,63 @@
+// Buffers of timed calls. A set is one call's tensors, all of them in one block, each starting at a cache line of its own offset within a
+// page, so that none competes with another for the same sets of the first cache by accident. Warm calls use one set again and again. Cold
+// ones use many in turn, so that each lies outside the caches when its turn comes; where a machine shares a very large cache between many
+// cores, the rotation stays below its size (kMostRotation), which then means: outside the caches of one core.
+//
+// What a call overwrites of its own input (inout tensors, outputs in place of an input) is put back before the call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dsl/problem.h"
+
+namespace normforge {
+
+inline constexpr int64_t kMostRotation = 256 << 20; ///< bytes
+
+class Workload {
+public:
+  /// At least `least_bytes` of sets for a problem of fixed extents, filled from `seed`: one set when 0. Throws UserError when there is no
+  /// memory.
+  Workload(const Problem &shape, uint64_t seed, int64_t least_bytes);
+
+  int sets() const { return count; }
+  /// By tensor of the norm; null: absent.
+  const std::vector<void *> &tensors(int set) const { return pointers[size_t(set)]; }
+
+  bool restores() const { return !overwritten.empty(); }
+  /// Puts back what calls overwrite.
+  void restore(int set) const;
+  /// Fills pure outputs, so that what a call does not write shows.
+  void poison(int set) const;
+
+  /// Bytes of all that a call on `set` writes.
+  std::vector<char> results(int set) const;
+  /// Whether two of those are the same values, bit by bit; NaNs count as equal.
+  bool same(const std::vector<char> &, const std::vector<char> &) const;
+
+private:
+  struct Part {
+    int64_t offset = 0, bytes = 0;
+    DType dtype = DType::f32;
+  };
+  struct Unmap {
+    size_t bytes = 0;
+    void operator()(char *) const;
+  };
+  int count = 1;
+  int64_t set_bytes = 0;
+  std::unique_ptr<char, Unmap> memory{nullptr, Unmap{}};
+  std::vector<std::vector<void *>> pointers;
+  std::vector<Part> overwritten, outputs; ///< within a set: inputs that a call writes, and memory that it only writes
+  std::vector<char> pristine;             ///< bytes of `overwritten`, one after the other
+
+  char *at(int set) const { return memory.get() + set * set_bytes; }
+  void fill(const Problem &shape, uint64_t seed, const std::vector<Part> &parts);
+};
+
+/// Bytes of rotation that make calls cold on a machine with these data caches.
+int64_t rotation_bytes(const std::vector<int64_t> &caches);
+
+} // namespace normforge
