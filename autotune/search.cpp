@@ -262,7 +262,7 @@ private:
   /// Measures the best of every shape afresh at every shape. Whether all of it was done.
   bool confirm() {
     if (candidates.size() == 0 || !candidates[0].verdict.rejected.empty())
-      return candidates.size() > 0;
+      return false;
     std::vector<size_t> finalists; // the first of each shape, then the second of each
     for (size_t place = 0; place < 3; ++place)
       for (const Problem &shape : shapes)

@@ -1,15 +1,16 @@
 #include "autotune/shapes.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "codegen/check/sample_inputs.h"
 
 namespace normforge {
 namespace {
 
-constexpr int64_t kStep = 8;                   ///< from one step of the ladder to the next
-constexpr int64_t kMostBytes = 64 << 20;       ///< a call past that is bound by memory, and what holds there holds for larger ones
-constexpr int64_t kKept = 64, kReduced = 1024; ///< ordinary extents of axes that are left open
+constexpr int64_t kStep = 8;                  ///< from one step of the ladder to the next
+constexpr int64_t kMostBytes = 64 << 20;      ///< a call past that is bound by memory, and what holds there holds for larger ones
+constexpr double kKept = 64, kReduced = 1024; ///< ordinary numbers of kept and of reduced indices, all open axes together
 
 int64_t within(const Extent &extent, int64_t n) { return std::clamp(n, std::max<int64_t>(extent.lo, 1), std::max<int64_t>(extent.hi, 1)); }
 
@@ -57,9 +58,18 @@ int64_t tensor_bytes(const Problem &shape) {
 std::vector<Problem> measured_shapes(const Problem &problem) {
   const AxisSet kept = kept_axes(problem.norm->program);
   const int ladder = ladder_axis(problem);
+  const auto ordinary = [&](int axis) { // each open axis gets an equal share, on a logarithmic scale
+    if (axis == ladder)
+      return int64_t(1);
+    const bool is_kept = kept & axis_bit(axis);
+    int open = 0;
+    for (size_t other = 0; other < problem.extents.size(); ++other)
+      open += int(other) != ladder && !problem.extents[other].fixed() && bool(kept & axis_bit(int(other))) == is_kept;
+    return int64_t(std::lround(std::pow(is_kept ? kKept : kReduced, 1.0 / std::max(open, 1))));
+  };
   Problem shape = problem;
   for (size_t axis = 0; axis < shape.extents.size(); ++axis) {
-    const int64_t n = within(problem.extents[axis], int(axis) == ladder ? 1 : kept & axis_bit(int(axis)) ? kKept : kReduced);
+    const int64_t n = within(problem.extents[axis], ordinary(int(axis)));
     shape.extents[axis] = problem.extents[axis].fixed() ? problem.extents[axis] : Extent{n, n};
   }
   if (ladder < 0)

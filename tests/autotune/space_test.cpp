@@ -1,0 +1,93 @@
+// Which schedules a search may try, and at which shapes.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "autotune/shapes.h"
+#include "autotune/space.h"
+#include "codegen/package/selection.h"
+
+namespace normforge::testing {
+namespace {
+
+struct Place {
+  explicit Place(const std::string &text, bool numerics = false)
+      : plan(make_sweep_plan(parse_problem(text))), space(space_of(plan, host_target(), backend_for(host_target()), numerics)) {}
+  SweepPlan plan;
+  Space space;
+};
+
+int differences(const Schedule &a, const Schedule &b) {
+  int count = !(a.numerics == b.numerics);
+  for (size_t i = 0; i < a.mapping.values.size(); ++i)
+    count += a.mapping.values[i] != b.mapping.values[i];
+  return count;
+}
+
+TEST(Space, NeighboursDifferInOneKnobAndCanServe) {
+  for (const char *text : {"layer_norm rows=64 cols=768", "softmax", "batch_norm_train batch=8 channel=64 space=100", "group_norm"}) {
+    const Place place(text);
+    const std::vector<Schedule> near = neighbours(place.space, place.space.start);
+    EXPECT_GE(near.size(), 4u) << text;
+    for (const Schedule &schedule : near) {
+      EXPECT_EQ(differences(schedule, place.space.start), 1);
+      EXPECT_EQ(schedule.numerics, place.space.start.numerics);
+      EXPECT_EQ(place.space.backend.inapplicable(place.plan, schedule, host_target()), std::nullopt);
+    }
+  }
+}
+
+TEST(Space, NumericsOpenOnlyWhenAsked) {
+  const Place open("layer_norm rows=64 cols=768", true);
+  const std::vector<Schedule> near = neighbours(open.space, open.space.start);
+  EXPECT_TRUE(std::ranges::any_of(near, [&](const Schedule &schedule) { return !(schedule.numerics == open.space.start.numerics); }));
+}
+
+TEST(Space, TheWholeProductHasEveryNeighbourOnce) {
+  const Place place("layer_norm rows=1 cols=64");
+  const std::vector<Schedule> all = all_schedules(place.space);
+  EXPECT_EQ(all.front(), place.space.start);
+  for (const Schedule &schedule : neighbours(place.space, place.space.start))
+    EXPECT_EQ(std::ranges::count(all, schedule), 1);
+}
+
+TEST(Space, TheNumericsAreThoseOfTheLibrary) {
+  for (const char *text : {"layer_norm cols=8", "softmax cols=5 x=bf16"}) {
+    const Place place(text);
+    EXPECT_EQ(place.space.start.numerics, pinned_numerics(place.plan.problem, host_target())) << text;
+  }
+}
+
+std::vector<std::string> shapes_of(const std::string &text) {
+  std::vector<std::string> texts;
+  for (const Problem &shape : measured_shapes(parse_problem(text)))
+    texts.push_back(to_text(shape));
+  return texts;
+}
+
+TEST(Shapes, FixedExtentsAreOneShape) { EXPECT_EQ(shapes_of("softmax rows=7 cols=3"), std::vector<std::string>{"softmax rows=7 cols=3"}); }
+
+TEST(Shapes, ALadderOverTheRange) {
+  const std::vector<std::string> want{"softmax rows=1 cols=64", "softmax rows=8 cols=64", "softmax rows=64 cols=64", "softmax rows=512 cols=64",
+                                      "softmax rows=1000 cols=64"};
+  EXPECT_EQ(shapes_of("softmax rows=1..1000 cols=64"), (std::vector<std::string>{want[0], want[1], want[2], want[4]}));
+  EXPECT_EQ(shapes_of("softmax rows=0..1024 cols=64").back(), "softmax rows=1024 cols=64");
+  EXPECT_EQ(shapes_of("softmax rows=100..200 cols=64"),
+            (std::vector<std::string>{"softmax rows=100 cols=64", "softmax rows=200 cols=64"}));
+}
+
+TEST(Shapes, EveryShapeLiesWithinAndIsOfReasonableSize) {
+  for (const NormRef &norm : catalogue()) {
+    const Problem problem = default_problem(norm);
+    for (const Problem &shape : measured_shapes(problem)) {
+      EXPECT_LE(tensor_bytes(shape), 256 << 20) << to_text(shape);
+      for (size_t axis = 0; axis < shape.extents.size(); ++axis) {
+        EXPECT_TRUE(shape.extents[axis].fixed());
+        EXPECT_TRUE(problem.extents[axis].contains(shape.extents[axis].lo));
+      }
+    }
+  }
+}
+
+} // namespace
+} // namespace normforge::testing
