@@ -37,11 +37,11 @@ constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many byt
 
 /// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
 struct RowCost {
-  int64_t read = 0, written = 0;            ///< bytes that belong to the row alone
-  int64_t kept = 0;                         ///< bytes of its buffer with keep=scratch; 0: there is none
-  bool keeps = false;                       ///< the buffer saves more operations than it costs stores
-  bool converts = false, transcends = false; ///< conversions, transcendental functions at each point
-  int reducing = 0;                         ///< sweeps that reduce
+  int64_t read = 0, written = 0;                        ///< bytes that belong to the row alone
+  int64_t kept = 0;                                     ///< bytes of its buffer with keep=scratch; 0: there is none
+  bool keeps = false;                                   ///< the buffer saves more operations than it costs stores
+  bool converts = false, transcends = false;            ///< conversions, transcendental functions at each point
+  int reducing = 0;                                     ///< sweeps that reduce
   bool heavy() const { return converts || transcends; } ///< arithmetic outweighs loads
 };
 
@@ -85,7 +85,8 @@ const Nest *main_nest(const SweepPlan &plan, const Numerics &numerics, const X86
   const Nest *main = nullptr;
   int64_t most = -1;
   for (const Nest &nest : plan.nests)
-    if (const int64_t moved = shape_of(plan, nest, numerics, mapping).item_bytes * std::max<int64_t>(1, extent_over(plan, nest.kept).lo / 1024);
+    if (const int64_t moved =
+            shape_of(plan, nest, numerics, mapping).item_bytes * std::max<int64_t>(1, extent_over(plan, nest.kept).lo / 1024);
         moved > most)
       main = &nest, most = moved;
   return main;
@@ -93,8 +94,8 @@ const Nest *main_nest(const SweepPlan &plan, const Numerics &numerics, const X86
 
 } // namespace
 
-/// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more the
-/// heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
+/// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
+/// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
 /// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway.
 X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
   X86Mapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .grain = 64 << 10};
@@ -112,18 +113,19 @@ X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, cons
     shape = shape_of(plan, *nest, numerics, mapping);
     cost = row_cost(plan, shape);
   }
-  mapping.keep = cost.keeps ? Keep::scratch : Keep::reread;
-  const int64_t buffer = cost.keeps ? cost.kept : 0;
+  const bool keeps = cost.keeps && (cost.transcends || !mapping.stream);
+  mapping.keep = keeps ? Keep::scratch : Keep::reread;
+  const int64_t buffer = keeps ? cost.kept : 0;
 
   const auto fits = [&](int count, int64_t bytes) { return rows.hi >= count && count * bytes <= kFirstCache; };
   const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0, wide_file = target.vector_registers >= 32;
   const bool beyond = cost.read > 2 * kFirstCache; // a row comes from the outer caches at each sweep
-  if (!cost.read) // open extents
+  if (!cost.read)                                  // open extents
     mapping.rows = rows.hi >= 2 ? 2 : 1;
   else if (mapping.stream)
-    mapping.rows = beyond && !cost.transcends ? int(std::min<int64_t>(2, rows.hi)) : 1;
+    mapping.rows = int(std::min<int64_t>(rows.hi, cost.transcends ? 1 : cost.converts && wide_file ? 4 : cost.converts || beyond ? 2 : 1));
   else if (cost.heavy() && wide_file && cost.read < cost.kept)
-    mapping.rows = cost.keeps && !cost.transcends && fits(8, buffer) ? 8 : fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
+    mapping.rows = keeps && !cost.transcends && fits(8, buffer) ? 8 : fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
   else if (cost.heavy())
     mapping.rows = fits(2, buffer) ? 2 : 1;
   else if (cost.reducing > 1 && !aliased)

@@ -38,7 +38,7 @@ private:
   const Sweep &sweep;
   const std::vector<NodeId> &points, &leaves;
   const bool unrolled;   // every loop: its buffers become registers
-  const bool prefetches; // the last sweep that reduces fetches what the next rows will read
+  const bool prefetches; // the second sweep, which finds its row in a cache, fetches what the next rows will read
   bool lies_alike(const View &view) const;
   bool is_streamed(const Write &write) const;
   int64_t streamed_bytes = 0; // of an element that streaming stores write; 0: there are none
@@ -49,7 +49,7 @@ private:
 SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
     : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
       leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
-      prefetches(kernel.mapping.prefetch && shape.inner && index + 2 == std::max<size_t>(2, shape.nest.sweeps.size())),
+      prefetches(kernel.mapping.prefetch && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
       tree(make_tree(rows)) {
   if (shape.streams && sweep.reductions.empty())
     for (const Write &write : sweep.writes)

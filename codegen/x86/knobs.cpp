@@ -27,7 +27,7 @@ constexpr Knob kKnobs[] = {
     {"keep", "what later sweeps need of a point: read and computed again, kept in a row buffer, or kept in registers (short fixed rows)",
      kKeep, kKeepWords},
     {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
-    {"prefetch", "groups of rows ahead that are fetched while a group is reduced: hides the latency of the outer caches", kPrefetch, {}},
+    {"prefetch", "groups of rows ahead that the second sweep fetches: hides the latency of the outer caches", kPrefetch, {}},
     {"grain", "bytes that are worth a thread", kGrain, {}},
 };
 
