@@ -27,26 +27,14 @@
 // are axes, and so whether `max(x, cols)` reduces or compares, is the checker's to say.
 //
 // An error abandons its statement (or, in a signature, its norm) and the parser goes on at the next one: all errors of a file are reported.
-#include <charconv>
-#include <limits>
-
-#include "dsl/syntax.h"
+#include "dsl/expression_parser.h"
 
 namespace normforge {
 namespace {
 
-struct Abandon {}; // thrown once an error is recorded; caught where parsing can go on
-struct GiveUp {};  // thrown when errors abound
-
-constexpr double kLargestExponent = 64;
-constexpr std::string_view kComparisons[] = {"<", "<=", ">", ">=", "==", "!="};
-
-class Parser {
+class Parser : ExpressionParser {
 public:
-  Parser(std::string_view text, Diagnostics &diagnostics) : lexer(text), diagnostics(diagnostics) {
-    advance();
-    advance();
-  }
+  using ExpressionParser::ExpressionParser;
 
   FileSyntax parse() {
     try {
@@ -76,86 +64,6 @@ private:
         while (token.kind != Token::end && !begins_definition());
       }
     }
-  }
-
-  // --- tokens
-
-  void advance() {
-    do {
-      token = ahead;
-      ahead = lexer.next();
-    } while (inside && token.kind == Token::doc);
-  }
-
-  std::string docs() {
-    std::string lines;
-    for (bool first = true; token.kind == Token::doc; advance(), first = false)
-      lines.append(first ? "" : "\n").append(token.text);
-    return lines;
-  }
-
-  static std::string found(const Token &token) {
-    if (token.kind == Token::end)
-      return "the end of the file";
-    if (token.kind == Token::unknown)
-      return "bytes that begin no word, number or sign";
-    if (token.kind == Token::doc)
-      return "a doc line";
-    return quoted(token.text);
-  }
-
-  [[noreturn]] void fail(const std::string &expected) { fail_at(token, "expected " + expected + ", found " + found(token)); }
-  [[noreturn]] void fail_at(const Token &at, std::string message) {
-    diagnostics.error(at.span(), std::move(message));
-    if (diagnostics.full())
-      throw GiveUp{};
-    throw Abandon{};
-  }
-
-  bool accept(std::string_view symbol) {
-    if (!token.is(symbol))
-      return false;
-    advance();
-    return true;
-  }
-  Token expect(std::string_view symbol) {
-    if (!token.is(symbol))
-      fail("'" + std::string(symbol) + "'");
-    Token taken = token;
-    advance();
-    return taken;
-  }
-  Token name(const char *what) {
-    if (token.kind != Token::name)
-      fail(what);
-    if (is_keyword(token.text))
-      fail_at(token, "'" + std::string(token.text) + "' is a word of the language: expected " + what);
-    Token taken = token;
-    advance();
-    return taken;
-  }
-
-  double number() {
-    double value = 0;
-    if (!token.is("inf")) {
-      if (token.kind != Token::number)
-        fail("a number");
-      const auto result = std::from_chars(token.text.data(), token.text.data() + token.text.size(), value);
-      if (result.ec == std::errc::result_out_of_range)
-        fail_at(token, "'" + std::string(token.text.substr(0, 40)) + "' is outside the range of f64");
-    } else {
-      value = std::numeric_limits<double>::infinity();
-    }
-    advance();
-    return value;
-  }
-  double literal() { return accept("-") ? -number() : number(); }
-
-  /// item { "," item }
-  template <class Item> void list(const Item &item) {
-    do
-      item();
-    while (accept(","));
   }
 
   // --- signatures
@@ -308,111 +216,6 @@ private:
         advance();
     }
   }
-
-  // --- expressions
-
-  ExprId make(Expr::Kind kind, const Token &at, std::vector<ExprId> args, double value = 0) {
-    Expr expr{kind, at, value, std::move(args)};
-    for (ExprId arg : expr.args)
-      expr.depth = std::max(expr.depth, 1 + file.expressions[size_t(arg)].depth);
-    if (expr.depth > kDeepestNesting)
-      too_deep(at);
-    file.expressions.push_back(std::move(expr));
-    return ExprId(file.expressions.size() - 1);
-  }
-  [[noreturn]] void too_deep(const Token &at) {
-    fail_at(at, "this expression is nested deeper than " + std::to_string(kDeepestNesting) + " levels: give a name to a part of it");
-  }
-
-  /// Counts the levels that recursion is deep. Abandoning a statement resets it.
-  template <class Rule> ExprId nested(const Rule &rule) {
-    if (++nesting > kDeepestNesting)
-      too_deep(token);
-    const ExprId expr = rule();
-    --nesting;
-    return expr;
-  }
-
-  ExprId comparison_or_expression() {
-    const ExprId lhs = expression();
-    for (std::string_view comparison : kComparisons)
-      if (token.is(comparison)) {
-        const Token at = token;
-        advance();
-        return make(Expr::compare, at, {lhs, expression()});
-      }
-    return lhs;
-  }
-
-  ExprId expression() {
-    ExprId lhs = product();
-    while (token.is("+") || token.is("-")) {
-      const Token at = token;
-      advance();
-      lhs = make(Expr::binary, at, {lhs, product()});
-    }
-    return lhs;
-  }
-
-  ExprId product() {
-    ExprId lhs = unary();
-    while (token.is("*") || token.is("/")) {
-      const Token at = token;
-      advance();
-      lhs = make(Expr::binary, at, {lhs, unary()});
-    }
-    return lhs;
-  }
-
-  ExprId unary() {
-    const Token at = token;
-    if (accept("-"))
-      return make(Expr::negate, at, {nested([&] { return unary(); })});
-    return power();
-  }
-
-  ExprId power() {
-    const ExprId base = primary();
-    const Token at = token;
-    if (!accept("^"))
-      return base;
-    const bool negative = accept("-");
-    const Token digits = token;
-    if (digits.kind != Token::number || digits.text.find_first_not_of("0123456789") != digits.text.npos)
-      fail("an integer exponent");
-    const double exponent = number();
-    if (exponent > kLargestExponent)
-      fail_at(digits, "the exponent is " + quoted(digits.text) + "; at most 64 is possible");
-    if (token.is("^"))
-      fail_at(token, "a power of a power needs parentheses");
-    return make(Expr::power, at, {base}, negative ? -exponent : exponent);
-  }
-
-  ExprId primary() {
-    const Token at = token;
-    if (token.kind == Token::number || token.is("inf"))
-      return make(Expr::number, at, {}, number());
-    if (accept("(")) {
-      const ExprId inner = nested([&] { return comparison_or_expression(); });
-      expect(")");
-      return inner;
-    }
-    name("a value");
-    if (!accept("("))
-      return make(Expr::name, at, {});
-    std::vector<ExprId> args;
-    if (!token.is(")"))
-      list([&] { args.push_back(nested([&] { return comparison_or_expression(); })); });
-    expect(")");
-    return make(Expr::call, at, std::move(args));
-  }
-
-  Lexer lexer;
-  Diagnostics &diagnostics;
-  FileSyntax file;
-  Token token, ahead;
-  bool inside = false; ///< a norm: doc lines are comments there
-  int nesting = 0;
 };
 
 } // namespace
