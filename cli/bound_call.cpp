@@ -4,6 +4,7 @@
 
 #include "cli/names.h"
 #include "dsl/conditions.h"
+#include "dsl/error.h"
 #include "dsl/reference.h"
 
 namespace normforge::cli {
@@ -52,7 +53,7 @@ std::optional<DType> declared_dtype(const CallWords &words, const std::string &t
     std::vector<std::string> known;
     for (const DTypeInfo &row : dtypes())
       known.emplace_back(row.name);
-    throw unknown_name("dtype", word->second, known);
+    throw UserError(unknown_name("dtype", word->second, known));
   }
   return dtype;
 }

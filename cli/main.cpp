@@ -6,7 +6,7 @@
 
 #include "cli/verbs.h"
 #include "dsl/error.h"
-#include "dsl/norm.h"
+#include "dsl/words.h"
 
 namespace normforge::cli {
 namespace {
@@ -23,11 +23,6 @@ int fail(std::string_view message) {
 const CLI::App &chosen_verb(const CLI::App &program) {
   const auto verbs = program.get_subcommands();
   return verbs.empty() ? program : *verbs.front();
-}
-
-std::string did_you_mean(std::string_view word, const std::vector<std::string> &known) {
-  const std::string near = nearest_name(word, known);
-  return near.empty() ? "" : "; did you mean '" + near + "'?";
 }
 
 /// What is wrong with the command line. A flag that nobody knows comes before what it may have caused, such as a missing argument.

@@ -1,20 +1,15 @@
-// Words that people write: joined, split at '=', looked up with a suggestion.
+// Words that people write: looked up, and split at '='.
 #pragma once
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "dsl/error.h"
+#include "dsl/words.h"
 
 namespace normforge::cli {
 
-std::string join(const std::vector<std::string> &words, std::string_view between);
-
-/// "unknown stage 'swep'; did you mean 'sweeps'? (there are: norm, sweeps, …)"
-UserError unknown_name(std::string_view noun, std::string_view name, const std::vector<std::string> &known);
-
-/// Throws unknown_name() unless `name` is among `known`.
+/// Throws a UserError, unknown_name(), unless `name` is among `known`.
 void check_name(std::string_view noun, std::string_view name, const std::vector<std::string> &known);
 
 /// "x=x.npy" as its two sides. Throws UserError, opening with `flag`, when there is no '=', or nothing on a side of it.

@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "codegen/compiled_call.h"
 #include "codegen/package/files.h"
+#include "dsl/error.h"
 #include "llvm/Support/JSON.h"
 
 namespace normforge::cli {

@@ -20,7 +20,7 @@ class Request {
 public:
   explicit Request(const Options &options) : options_(options) {
     find_norm(options.words.front()); // first, so that diagnostics of its file stand alone
-    problem_ = parse_problem(join(options.words, " "));
+    problem_ = parse_problem(joined(options.words, " "));
   }
 
   std::string norm() const {
@@ -77,12 +77,12 @@ const Stage &stage_named(const std::string &name) {
       return stage;
     names.emplace_back(stage.name);
   }
-  throw unknown_name("stage", name, names);
+  throw UserError(unknown_name("stage", name, names));
 }
 
 std::string shown(const Options &options) {
   if (options.passes)
-    return join(specialize_passes(), "\n");
+    return joined(specialize_passes(), "\n");
   if (options.knobs)
     return describe_knobs(backend_for(chosen_target(options.target)).knobs());
   if (options.words.empty())

@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "dsl/error.h"
-#include "dsl/norm.h"
+#include "dsl/words.h"
 
 namespace normforge {
 namespace {
@@ -26,8 +26,6 @@ constexpr Knob kNumerics[] = {
 };
 
 std::array<int64_t, std::size(kNumerics)> numerics_values(const Numerics &n) { return {n.lanes, n.chunk, n.fold_high, n.fma}; }
-
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::string value_text(const Knob &knob, int64_t value) {
   if (!knob.words.empty())
@@ -87,12 +85,7 @@ bool assign(std::string_view word, std::span<const Knob> knobs, std::span<int64_
   for (std::span<const Knob> table : {std::span<const Knob>(kNumerics), mapping})
     for (const Knob &knob : table)
       names.emplace_back(knob.name);
-  const std::string near = nearest_name(name, names);
-  std::string list;
-  for (const std::string &known : names)
-    list += (list.empty() ? "" : ", ") + known;
-  throw UserError("schedule: unknown knob " + quoted(name) + (near.empty() ? "" : "; did you mean " + quoted(near) + "?") +
-                  " (there are: " + list + ")");
+  throw UserError("schedule: " + unknown_name("knob", name, names));
 }
 
 std::string words(std::span<const Knob> knobs, std::span<const int64_t> values) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "dsl/error.h"
-#include "dsl/norm.h"
+#include "dsl/words.h"
 #include "runtime/cpu.h"
 
 namespace normforge {
@@ -22,27 +22,21 @@ std::span<const Target> targets() { return kTargets; }
 
 const Target &find_target(std::string_view name) {
   std::vector<std::string> names;
-  std::string list;
   for (const Target &target : kTargets) {
     if (target.name == name)
       return target;
     names.emplace_back(target.name);
-    list += (list.empty() ? "" : ", ") + names.back();
   }
-  const std::string near = nearest_name(name, names);
-  throw UserError("unknown target '" + std::string(name) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                  " (there are: " + list + ")");
+  throw UserError(unknown_name("target", name, names));
 }
 
 std::vector<const Target *> parse_targets(std::string_view names) {
   std::vector<const Target *> found;
-  for (size_t begin = 0; begin <= names.size();) {
-    const size_t end = std::min(names.find(',', begin), names.size());
-    const Target &target = find_target(names.substr(begin, end - begin));
+  for (std::string_view name : split(names, ',')) {
+    const Target &target = find_target(name);
     if (std::ranges::find(found, &target) != found.end())
       throw UserError("target '" + std::string(target.name) + "' is given twice");
     found.push_back(&target);
-    begin = end + 1;
   }
   return found;
 }

@@ -2,19 +2,9 @@
 
 #include "dsl/error.h"
 #include "dsl/norm.h"
+#include "dsl/words.h"
 
 namespace normforge {
-namespace {
-
-std::string joined(const std::vector<std::string> &names) {
-  std::string out;
-  for (const std::string &name : names)
-    out += (out.empty() ? "" : ", ") + name;
-  return out;
-}
-
-} // namespace
-
 std::vector<double> scalar_values(const Program &program, const std::map<std::string, double> &given) {
   std::vector<double> values;
   for (const Scalar &scalar : program.scalars) {
@@ -25,14 +15,8 @@ std::vector<double> scalar_values(const Program &program, const std::map<std::st
                       domain_text(scalar));
   }
   for (const auto &[name, value] : given)
-    if (program.scalar_named(name) < 0) {
-      std::vector<std::string> known;
-      for (const Scalar &scalar : program.scalars)
-        known.push_back(scalar.name);
-      const std::string near = nearest_name(name, known);
-      throw UserError(program.name + ": unknown scalar '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?") +
-                      (known.empty() ? " (it has none)" : " (there are: " + joined(known) + ")"));
-    }
+    if (program.scalar_named(name) < 0)
+      throw UserError(program.name + ": " + unknown_name("scalar", name, names_of(program.scalars)));
   return values;
 }
 

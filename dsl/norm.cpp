@@ -9,6 +9,7 @@
 
 #include "dsl/checker.h"
 #include "dsl/error.h"
+#include "dsl/words.h"
 
 namespace normforge {
 namespace {
@@ -28,12 +29,11 @@ uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
-std::string did_you_mean(std::string_view name, const std::vector<NormRef> &norms) {
+std::vector<std::string> norm_names(const std::vector<NormRef> &norms) {
   std::vector<std::string> names;
   for (const NormRef &norm : norms)
     names.push_back(norm->program.name);
-  const std::string near = nearest_name(name, names);
-  return near.empty() ? "" : "; did you mean '" + near + "'?";
+  return names;
 }
 
 std::string read_file(const std::filesystem::path &path, std::string_view shown) {
@@ -51,18 +51,13 @@ std::string read_file(const std::filesystem::path &path, std::string_view shown)
 
 NormRef find_in_file(std::string_view file, std::string_view name, std::string_view written, std::string_view directory) {
   const std::vector<NormRef> norms = parse_norms(read_file(std::filesystem::path(directory) / file, file), file);
-  NormRef found;
-  std::string names;
-  for (const NormRef &norm : norms) {
-    if (name.empty() ? norms.size() == 1 : norm->program.name == name)
-      found = norm;
-    names += (names.empty() ? "" : ", ") + norm->program.name;
-  }
-  if (!found && name.empty())
-    throw UserError(std::string(file) + ": holds several norms (" + names + "); expected " + std::string(file) + ":NAME");
-  if (!found)
-    throw UserError(std::string(file) + ": no norm " + quoted(name) + did_you_mean(name, norms) + " (it holds " + names + ")");
-  auto norm = std::make_shared<Norm>(*found);
+  const std::vector<std::string> names = norm_names(norms);
+  const auto at = name.empty() ? norms.begin() : std::ranges::find(norms, name, [](const NormRef &norm) { return norm->program.name; });
+  if (name.empty() && norms.size() != 1)
+    throw UserError(std::string(file) + ": holds several norms (" + joined(names) + "); expected " + std::string(file) + ":NAME");
+  if (at == norms.end())
+    throw UserError(std::string(file) + ": no norm " + quoted(name) + did_you_mean(name, names) + " (it holds " + joined(names) + ")");
+  auto norm = std::make_shared<Norm>(**at);
   norm->source = written;
   return norm;
 }
@@ -125,7 +120,7 @@ NormRef find_norm(std::string_view name_or_path, std::string_view directory) {
   for (const NormRef &norm : catalogue())
     if (norm->program.name == name_or_path)
       return norm;
-  throw UserError("unknown norm " + quoted(name_or_path) + did_you_mean(name_or_path.substr(0, 64), catalogue()) +
+  throw UserError("unknown norm " + quoted(name_or_path) + did_you_mean(name_or_path, norm_names(catalogue())) +
                   " (expected a built-in norm, or a path to a .norm file)");
 }
 

@@ -55,7 +55,4 @@ std::string domain_text(const Scalar &);
 /// "unbiased < count(batch, space)".
 std::string requirement_text(const Program &, const Requirement &);
 
-/// The candidate nearest to `name` by edit distance, or empty when none is near. For "did you mean".
-std::string nearest_name(std::string_view name, const std::vector<std::string> &candidates);
-
 } // namespace normforge

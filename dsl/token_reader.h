@@ -1,5 +1,5 @@
-// What every rule of the grammar stands on: the token at hand and the one ahead, taken when they are what a rule expects; an error names both
-// what was expected and what was found.
+// What every rule of the grammar stands on: the token at hand and the one ahead, taken when they are what a rule expects; an error names
+// both what was expected and what was found.
 //
 // An error is recorded and thrown as Abandon, to be caught where parsing can go on; when errors abound, as GiveUp, which ends it.
 #pragma once
