@@ -12,9 +12,7 @@ namespace {
 
 constexpr char kDefault[] = "two_pass lanes=32 chunk=1024 fold=high fma=off | rows=1";
 
-Question question(const std::string &problem) {
-  return {parse_problem(problem), "x86-64-v3", "toolchain", "device", kDefault, {}, 1};
-}
+Question question(const std::string &problem) { return {parse_problem(problem), "x86-64-v3", "toolchain", "device", kDefault, {}, 1}; }
 
 /// A schedule's true log-ratios against the default: warm and cold.
 struct Truth {
@@ -30,8 +28,11 @@ public:
   void measure(const std::string &shape, const std::vector<Truth> &truths, int rounds = 15) {
     std::vector<Record> records;
     const auto record = [&](const std::string &schedule) {
-      return Record{{hash_text(question.problem.norm->hash), to_text(parse_problem(shape)), question.target, schedule, hash_text(hash_of(schedule)),
-                     question.compiler, question.device}, "", 0.5, {}};
+      return Record{{hash_text(question.problem.norm->hash), to_text(parse_problem(shape)), question.target, schedule,
+                     hash_text(hash_of(schedule)), question.compiler, question.device},
+                    "",
+                    0.5,
+                    {}};
     };
     records.push_back(record(kDefault));
     for (const Truth &truth : truths)
@@ -146,7 +147,8 @@ TEST(Bands, TheFewestThatStayNearTheBest) {
   records.calm = true;
   // 2 is best for few rows, 4 for many, and 3 within two percent of both in the middle.
   const auto at = [&](int rows, double two, double three, double four) {
-    records.measure("layer_norm rows=" + std::to_string(rows) + " cols=64", {{mapping(2), two, two}, {mapping(3), three, three}, {mapping(4), four, four}});
+    records.measure("layer_norm rows=" + std::to_string(rows) + " cols=64",
+                    {{mapping(2), two, two}, {mapping(3), three, three}, {mapping(4), four, four}});
   };
   at(1, -0.30, 0.1, 0.2);
   at(8, -0.30, -0.285, 0.0);
@@ -167,7 +169,8 @@ TEST(Bands, CoverTheWholeRange) {
     std::normal_distribution<double> effect(0, 0.2);
     MadeUp records(question("layer_norm rows=1.. cols=64"), seed, 0.01);
     for (int rows = 1; rows <= 512; rows *= 8)
-      records.measure("layer_norm rows=" + std::to_string(rows) + " cols=64", {{mapping(2), effect(random), 0}, {mapping(4), effect(random), 0}});
+      records.measure("layer_norm rows=" + std::to_string(rows) + " cols=64",
+                      {{mapping(2), effect(random), 0}, {mapping(4), effect(random), 0}});
     int64_t next = 1;
     for (const Band &band : records.answer().bands) {
       EXPECT_EQ(band.problem.extents[0].lo, next);

@@ -65,10 +65,12 @@ TEST(Contain, AnEarlyExitIsACrash) {
 TEST(Contain, SilenceEndsTheChild) {
   Heard heard;
   const double took = seconds_of([&] {
-    heard = contain([](const Send &) {
-      for (volatile int i = 0;; i = i + 1) {
-      }
-    }, 0.3);
+    heard = contain(
+        [](const Send &) {
+          for (volatile int i = 0;; i = i + 1) {
+          }
+        },
+        0.3);
   });
   EXPECT_EQ(heard.ending.kind, Ending::silent);
   EXPECT_LT(took, 3);

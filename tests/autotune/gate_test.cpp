@@ -14,7 +14,8 @@ protected:
 
   Kernel compile(const std::string &schedule) const {
     const Backend &backend = backend_for(host_target());
-    return backend.compile(plan, parse_schedule(schedule, backend.knobs(), backend.default_schedule(plan, host_target())), host_target(), "kernel");
+    return backend.compile(plan, parse_schedule(schedule, backend.knobs(), backend.default_schedule(plan, host_target())), host_target(),
+                           "kernel");
   }
   std::vector<Verdict> pass(const std::vector<Entrant> &others) const {
     std::vector<Entrant> all{{&by_default, true}};
@@ -26,9 +27,9 @@ protected:
   Kernel by_default;
 };
 
-constexpr char kReturn[] = "\xc3";          // ret
-constexpr char kTrap[] = "\x0f\x0b";        // ud2
-constexpr char kForever[] = "\xeb\xfe";     // jmp to itself
+constexpr char kReturn[] = "\xc3";      // ret
+constexpr char kTrap[] = "\x0f\x0b";    // ud2
+constexpr char kForever[] = "\xeb\xfe"; // jmp to itself
 
 TEST_P(Gate, RightKernelsPass) {
   const Kernel other = compile("unroll=2");
@@ -64,8 +65,8 @@ TEST_P(Gate, NothingIsComparedWithADefaultThatCrashes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Problems, Gate,
-                         ::testing::Values("layer_norm rows=1..64 cols=100", "softmax x=bf16", "batch_norm_train batch=4 channel=3 space=70",
-                                           "rms_norm rows=100000 cols=768 x=bf16"));
+                         ::testing::Values("layer_norm rows=1..64 cols=100", "softmax x=bf16",
+                                           "batch_norm_train batch=4 channel=3 space=70", "rms_norm rows=100000 cols=768 x=bf16"));
 
 /// Other lanes give other bits: what a schedule must not do unsaid, and may when the search is open to it.
 TEST(GateBits, OtherNumericsAreNotTheDefaults) {

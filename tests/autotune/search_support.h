@@ -1,4 +1,5 @@
-// What the tests of the search share: a backend that changes what the x86 one does, and a search that keeps its files in a directory of its own.
+// What the tests of the search share: a backend that changes what the x86 one does, and a search that keeps its files in a directory of its
+// own.
 #pragma once
 
 #include <functional>

@@ -35,7 +35,8 @@ protected:
     options.limit_seconds = 2;
     return options;
   }
-  Outcome run(const SearchOptions &options, const std::vector<std::string> &texts = {kSmall}, const std::function<bool()> &stop = {}) const {
+  Outcome run(const SearchOptions &options, const std::vector<std::string> &texts = {kSmall},
+              const std::function<bool()> &stop = {}) const {
     std::vector<Problem> problems;
     for (const std::string &text : texts)
       problems.push_back(parse_problem(text));
@@ -171,7 +172,8 @@ TEST_F(Search, TheBudgetIsKept) {
   SearchOptions tight = options(plain);
   tight.budget_seconds = 1.5;
   tight.effort = Effort::patient;
-  const Outcome outcome = run(tight, {"softmax rows=1..4096 cols=1024", "layer_norm rows=1..4096 cols=1024", "rms_norm rows=1..4096 cols=1024"});
+  const Outcome outcome =
+      run(tight, {"softmax rows=1..4096 cols=1024", "layer_norm rows=1..4096 cols=1024", "rms_norm rows=1..4096 cols=1024"});
   EXPECT_LT(outcome.seconds, tight.budget_seconds + 6);
 }
 

@@ -68,12 +68,11 @@ std::vector<std::string> shapes_of(const std::string &text) {
 TEST(Shapes, FixedExtentsAreOneShape) { EXPECT_EQ(shapes_of("softmax rows=7 cols=3"), std::vector<std::string>{"softmax rows=7 cols=3"}); }
 
 TEST(Shapes, ALadderOverTheRange) {
-  const std::vector<std::string> want{"softmax rows=1 cols=64", "softmax rows=8 cols=64", "softmax rows=64 cols=64", "softmax rows=512 cols=64",
-                                      "softmax rows=1000 cols=64"};
+  const std::vector<std::string> want{"softmax rows=1 cols=64", "softmax rows=8 cols=64", "softmax rows=64 cols=64",
+                                      "softmax rows=512 cols=64", "softmax rows=1000 cols=64"};
   EXPECT_EQ(shapes_of("softmax rows=1..1000 cols=64"), (std::vector<std::string>{want[0], want[1], want[2], want[4]}));
   EXPECT_EQ(shapes_of("softmax rows=0..1024 cols=64").back(), "softmax rows=1024 cols=64");
-  EXPECT_EQ(shapes_of("softmax rows=100..200 cols=64"),
-            (std::vector<std::string>{"softmax rows=100 cols=64", "softmax rows=200 cols=64"}));
+  EXPECT_EQ(shapes_of("softmax rows=100..200 cols=64"), (std::vector<std::string>{"softmax rows=100 cols=64", "softmax rows=200 cols=64"}));
 }
 
 TEST(Shapes, EveryShapeLiesWithinAndIsOfReasonableSize) {
