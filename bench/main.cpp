@@ -48,6 +48,18 @@ std::vector<Cell> speed(const Options &options) {
   return cells;
 }
 
+std::vector<KnobResult> knobs(bool quick) {
+  std::vector<KnobResult> results;
+  std::printf("%s", knob_header().c_str());
+  for (const KnobWin &win : knob_wins())
+    if (normforge::runs_here(normforge::find_target(win.target))) {
+      results.push_back(measure(win, quick));
+      std::printf("%s", knob_row(results.back()).c_str());
+      std::fflush(stdout);
+    }
+  return results;
+}
+
 std::vector<CompileTimes> compiling() {
   std::vector<CompileTimes> times;
   for (const normforge::Target &target : normforge::targets()) {
@@ -82,17 +94,23 @@ int main(int argc, char **argv) {
   app.add_option("--shape", options.shapes, "shapes, rows x columns")->check(CLI::IsMember(shapes))->delimiter(',');
   app.add_option("--threads", options.threads, "numbers of threads")->check(CLI::IsMember({1, 2}))->delimiter(',');
   app.add_option("--target", options.target, "level of both sides")->capture_default_str();
-  app.add_option("--part", options.part, "speed, compile (how long kernels take to compile) or all")
-      ->check(CLI::IsMember({"speed", "compile", "all"}))
+  app.add_option("--part", options.part, "speed, knobs (what each knob wins), compile (how long kernels take to compile) or all")
+      ->check(CLI::IsMember({"speed", "knobs", "compile", "all"}))
       ->capture_default_str();
   app.add_option("--json", options.json, "also write the results to this file");
   app.add_flag("--quick", options.quick, "fewer samples: wider intervals");
   CLI11_PARSE(app, argc, argv);
   try {
-    const auto cells = options.part == "compile" ? std::vector<Cell>() : speed(options);
-    const auto times = options.part == "speed" ? std::vector<CompileTimes>() : compiling();
+    const auto wants = [&](std::string_view part) { return options.part == part || options.part == "all"; };
+    Results results;
+    if (wants("speed"))
+      results.speed = speed(options);
+    if (wants("knobs"))
+      results.knobs = knobs(options.quick);
+    if (wants("compile"))
+      results.compile = compiling();
     if (!options.json.empty())
-      write(options.json, to_json(cells, times));
+      write(options.json, to_json(results));
   } catch (const std::exception &error) {
     std::fprintf(stderr, "normforge_bench: %s\n", error.what());
     return 1;

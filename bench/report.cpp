@@ -68,9 +68,18 @@ std::string to_text(const CompileTimes &t) {
                 t.slowest.c_str());
 }
 
-std::string to_json(const std::vector<Cell> &cells, const std::vector<CompileTimes> &compile) {
-  llvm::json::Array speed, compiling;
-  for (const Cell &c : cells)
+std::string knob_header() { return "\nWhat each knob is good for: time by the first schedule over time by the second.\n"; }
+
+std::string knob_row(const KnobResult &result) {
+  const KnobWin &w = result.win;
+  return llvm::formatv("{0,-9} {1,-16} {2} : {3}  ({4}, {5}, {6} thread{7})\n", w.knob, with_interval(result.ratio), w.wins, w.loses, w.problem,
+                       w.target, w.threads, w.threads == 1 ? "" : "s")
+      .str();
+}
+
+std::string to_json(const Results &results) {
+  llvm::json::Array speed, knobs, compiling;
+  for (const Cell &c : results.speed)
     speed.push_back(llvm::json::Object{{"norm", c.norm},
                                        {"dtype", c.element},
                                        {"rows", c.shape.rows},
@@ -84,7 +93,15 @@ std::string to_json(const std::vector<Cell> &cells, const std::vector<CompileTim
                                        {"best_over_best", json(c.best)},
                                        {"fraction_of_copy", json(c.copy)},
                                        {"fraction_of_streaming_copy", json(c.stream_copy)}});
-  for (const CompileTimes &t : compile)
+  for (const KnobResult &k : results.knobs)
+    knobs.push_back(llvm::json::Object{{"knob", llvm::StringRef(k.win.knob)},
+                                       {"problem", llvm::StringRef(k.win.problem)},
+                                       {"target", llvm::StringRef(k.win.target)},
+                                       {"threads", k.win.threads},
+                                       {"schedule", llvm::StringRef(k.win.wins)},
+                                       {"against", llvm::StringRef(k.win.loses)},
+                                       {"ratio", json(k.ratio)}});
+  for (const CompileTimes &t : results.compile)
     compiling.push_back(llvm::json::Object{{"target", t.target},
                                            {"kernels", int64_t(t.kernels)},
                                            {"median_seconds", t.median},
@@ -92,7 +109,8 @@ std::string to_json(const std::vector<Cell> &cells, const std::vector<CompileTim
                                            {"slowest", t.slowest}});
   std::string text;
   llvm::raw_string_ostream(text) << llvm::formatv(
-      "{0:2}\n", llvm::json::Value(llvm::json::Object{{"speed", std::move(speed)}, {"compile", std::move(compiling)}}));
+      "{0:2}\n",
+      llvm::json::Value(llvm::json::Object{{"speed", std::move(speed)}, {"knobs", std::move(knobs)}, {"compile", std::move(compiling)}}));
   return text;
 }
 

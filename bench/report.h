@@ -6,6 +6,7 @@
 
 #include "bench/compare.h"
 #include "bench/compile_times.h"
+#include "bench/knobs.h"
 
 namespace bench {
 
@@ -15,6 +16,14 @@ std::string table_row(const Cell &);
 std::string summary(const std::vector<Cell> &);
 std::string to_text(const CompileTimes &);
 
-std::string to_json(const std::vector<Cell> &, const std::vector<CompileTimes> &);
+std::string knob_header();
+std::string knob_row(const KnobResult &);
+
+struct Results {
+  std::vector<Cell> speed;
+  std::vector<KnobResult> knobs;
+  std::vector<CompileTimes> compile;
+};
+std::string to_json(const Results &);
 
 } // namespace bench

@@ -33,6 +33,7 @@ namespace {
 
 constexpr int64_t kFirstCache = 32 << 10; ///< bytes; what x86 cores have had for long, or more
 constexpr int64_t kPage = 4 << 10;        ///< rows this far apart compete for the same sets of the first cache
+constexpr int64_t kManyColumns = 256;     ///< wide tiles of so many leave work for several threads
 constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many bytes are not read again from a cache
 
 /// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
@@ -103,6 +104,9 @@ X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, cons
   if (!nest)
     return mapping;
   NestShape shape = shape_of(plan, *nest, numerics, mapping);
+  const bool wide_file = target.vector_registers >= 32;
+  if (!shape.inner && wide_file && plan.specialized.axes[size_t(shape.vector_axis)].extent.lo >= kManyColumns)
+    mapping.tile = 128;
   if (!shape.inner || shape.ragged_kept || shape.ragged_reduction)
     return mapping;
 
@@ -118,7 +122,7 @@ X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, cons
   const int64_t buffer = keeps ? cost.kept : 0;
 
   const auto fits = [&](int count, int64_t bytes) { return rows.hi >= count && count * bytes <= kFirstCache; };
-  const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0, wide_file = target.vector_registers >= 32;
+  const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0;
   const bool beyond = cost.read > 2 * kFirstCache; // a row comes from the outer caches at each sweep
   if (!cost.read)                                  // open extents
     mapping.rows = rows.hi >= 2 ? 2 : 1;
