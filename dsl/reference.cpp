@@ -9,23 +9,17 @@
 
 #include "dsl/conditions.h"
 #include "dsl/error.h"
+#include "dsl/reference_grid.h"
 #include "dsl/reference_math.h"
 
 namespace normforge {
 namespace {
 
-using Index = std::array<int64_t, kMostAxes>; ///< by axis of the program: an index, or strides (0 where an array lacks the axis)
-
-template <class T> struct Array {
-  std::vector<T> values;
-  Index strides{};
-};
-
 template <class T> class Evaluator {
 public:
   Evaluator(const Program &program, const std::vector<std::optional<DType>> &dtypes, const std::vector<int64_t> &extents,
             const ReferenceInputs &inputs, const std::vector<double> &scalars)
-      : program(program), dtypes(dtypes), extents(extents), inputs(inputs), scalars(scalars) {
+      : program(program), dtypes(dtypes), extents(extents), grid{program, extents}, inputs(inputs), scalars(scalars) {
     for (const Axis &axis : program.axes)
       if (axis.length >= 0)
         given(program.tensors[size_t(axis.length)]);
@@ -53,58 +47,6 @@ public:
   }
 
 private:
-  // --- walks and strides
-
-  /// Calls visit(index) for every index over `axes`, in order, the last axis fastest.
-  template <class Visit> void walk(AxisSet axes, const Visit &visit) const {
-    std::vector<int> list;
-    for (int axis = 0; axis < int(program.axes.size()); ++axis)
-      if (axes & axis_bit(axis)) {
-        if (extents[size_t(axis)] == 0)
-          return;
-        list.push_back(axis);
-      }
-    Index index{};
-    for (;;) {
-      visit(std::as_const(index));
-      int i = int(list.size()) - 1;
-      for (; i >= 0 && ++index[size_t(list[size_t(i)])] == extents[size_t(list[size_t(i)])]; --i)
-        index[size_t(list[size_t(i)])] = 0;
-      if (i < 0)
-        return;
-    }
-  }
-
-  size_t offset(const Index &index, const Index &strides) const {
-    int64_t at = 0;
-    for (size_t axis = 0; axis < program.axes.size(); ++axis)
-      at += index[axis] * strides[axis];
-    return size_t(at);
-  }
-
-  /// Dense strides over `axes`, the last fastest; `elements` gets their product.
-  Index dense(const std::vector<int> &axes, int64_t &elements) const {
-    Index strides{};
-    elements = 1;
-    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
-      strides[size_t(*axis)] = elements;
-      elements = checked_product(elements, extents[size_t(*axis)], program.axes[size_t(*axis)].name);
-    }
-    return strides;
-  }
-
-  Array<T> make(AxisSet axes, T value) const {
-    std::vector<int> list;
-    for (int axis = 0; axis < int(program.axes.size()); ++axis)
-      if (axes & axis_bit(axis))
-        list.push_back(axis);
-    Array<T> array;
-    int64_t elements;
-    array.strides = dense(list, elements);
-    array.values.assign(size_t(elements), value);
-    return array;
-  }
-
   // --- ragged axes
 
   /// Whether an index over `axes` lies within every length that applies there: of a ragged axis in `axes` whose lengths' axes are too.
@@ -117,7 +59,7 @@ private:
       if (program.axes_of(length) & ~axes)
         continue;
       int64_t elements;
-      if (double(index[axis]) >= given(length).values[offset(index, dense(length.axes, elements))])
+      if (double(index[axis]) >= given(length).values[grid.offset(index, grid.dense(length.axes, elements))])
         return false;
     }
     return true;
@@ -134,7 +76,7 @@ private:
     for (int axis : tensor.axes)
       expected.push_back(extents[size_t(axis)]);
     int64_t elements;
-    dense(tensor.axes, elements);
+    grid.dense(tensor.axes, elements);
     if (found->second.extents != expected || int64_t(found->second.values.size()) != elements)
       throw UserError(program.name + ": the input '" + tensor.name + "' has other extents than its axes");
     return found->second;
@@ -144,12 +86,12 @@ private:
     const Tensor &tensor = program.tensors[size_t(index)];
     if (!dtypes[size_t(index)] || (tensor.fallback && !inputs.tensors.contains(tensor.name))) {
       internal_check(tensor.fallback.has_value());
-      return make(0, T(*tensor.fallback));
+      return grid.make<T>(0, T(*tensor.fallback));
     }
     const ReferenceArray &from = given(tensor);
     Array<T> array;
     int64_t elements;
-    array.strides = dense(tensor.axes, elements);
+    array.strides = grid.dense(tensor.axes, elements);
     array.values.assign(from.values.begin(), from.values.end());
     return array;
   }
@@ -163,14 +105,14 @@ private:
     for (int axis : tensor.axes)
       to.extents.push_back(extents[size_t(axis)]);
     int64_t elements;
-    const Index strides = dense(tensor.axes, elements);
+    const Index strides = grid.dense(tensor.axes, elements);
     to.values.assign(size_t(elements), std::numeric_limits<double>::quiet_NaN());
     const AxisSet axes = program.axes_of(tensor);
-    walk(axes, [&](const Index &index) {
+    grid.walk(axes, [&](const Index &index) {
       if (!inside(index, axes))
         return;
-      const double value = double(from.values[offset(index, from.strides)]);
-      to.values[offset(index, strides)] = integer ? round_to(*dtype, value) : value;
+      const double value = double(from.values[grid.offset(index, from.strides)]);
+      to.values[grid.offset(index, strides)] = integer ? round_to(*dtype, value) : value;
     });
     return to;
   }
@@ -179,23 +121,24 @@ private:
 
   Array<T> node(const Node &node) const {
     switch (node.op) {
-    case Op::constant: return make(0, T(node.value));
-    case Op::scalar: return make(0, T(scalars[size_t(node.symbol)]));
+    case Op::constant: return grid.make<T>(0, T(node.value));
+    case Op::scalar: return grid.make<T>(0, T(scalars[size_t(node.symbol)]));
     case Op::tensor: return read(node.symbol);
     case Op::count: {
-      Array<T> counts = make(node.axes, 0);
-      walk(node.axes | node.over, [&](const Index &index) {
+      Array<T> counts = grid.make<T>(node.axes, 0);
+      grid.walk(node.axes | node.over, [&](const Index &index) {
         if (inside(index, node.axes | node.over))
-          counts.values[offset(index, counts.strides)] += 1;
+          counts.values[grid.offset(index, counts.strides)] += 1;
       });
       return counts;
     }
     case Op::first: {
       const Array<T> &operand = arrays[size_t(node.operands[0])];
-      Array<T> picked = make(node.axes, std::numeric_limits<double>::quiet_NaN());
+      Array<T> picked = grid.make<T>(node.axes, std::numeric_limits<double>::quiet_NaN());
       if (!operand.values.empty())
-        walk(node.axes,
-             [&](const Index &index) { picked.values[offset(index, picked.strides)] = operand.values[offset(index, operand.strides)]; });
+        grid.walk(node.axes, [&](const Index &index) {
+          picked.values[grid.offset(index, picked.strides)] = operand.values[grid.offset(index, operand.strides)];
+        });
       return picked;
     }
     default: return is_reduction(node.op) ? reduction(node) : pointwise(node);
@@ -205,14 +148,14 @@ private:
   Array<T> reduction(const Node &node) const {
     const Array<T> &operand = arrays[size_t(node.operands[0])];
     const bool extremum = node.op == Op::max || node.op == Op::min;
-    Array<T> result = make(node.axes, extremum ? T(node.op == Op::max ? -HUGE_VAL : HUGE_VAL) : T(0));
+    Array<T> result = grid.make<T>(node.axes, extremum ? T(node.op == Op::max ? -HUGE_VAL : HUGE_VAL) : T(0));
     std::vector<Sum<T>> sums(extremum ? 0 : result.values.size());
     std::vector<int64_t> counts(sums.size());
-    walk(node.axes | node.over, [&](const Index &index) {
+    grid.walk(node.axes | node.over, [&](const Index &index) {
       if (!inside(index, node.axes | node.over))
         return;
-      const size_t to = offset(index, result.strides);
-      const T value = operand.values[offset(index, operand.strides)];
+      const size_t to = grid.offset(index, result.strides);
+      const T value = operand.values[grid.offset(index, operand.strides)];
       if (node.op == Op::max)
         result.values[to] = larger(result.values[to], value);
       else if (node.op == Op::min)
@@ -226,16 +169,16 @@ private:
   }
 
   Array<T> pointwise(const Node &node) const {
-    Array<T> result = make(node.axes, 0);
+    Array<T> result = grid.make<T>(node.axes, 0);
     std::array<const Array<T> *, 3> operands{};
     const int count = info(node.op).operands;
     for (int i = 0; i < count; ++i)
       operands[size_t(i)] = &arrays[size_t(node.operands[size_t(i)])];
-    walk(node.axes, [&](const Index &index) {
+    grid.walk(node.axes, [&](const Index &index) {
       std::array<T, 3> v{};
       for (size_t i = 0; i < size_t(count); ++i)
-        v[i] = operands[i]->values[offset(index, operands[i]->strides)];
-      result.values[offset(index, result.strides)] = apply(node, v[0], v[1], v[2]);
+        v[i] = operands[i]->values[grid.offset(index, operands[i]->strides)];
+      result.values[grid.offset(index, result.strides)] = apply(node, v[0], v[1], v[2]);
     });
     return result;
   }
@@ -276,6 +219,7 @@ private:
   const Program &program;
   const std::vector<std::optional<DType>> &dtypes;
   const std::vector<int64_t> &extents;
+  const Grid grid;
   const ReferenceInputs &inputs;
   const std::vector<double> &scalars;
   std::vector<Array<T>> arrays;
