@@ -84,7 +84,9 @@ private:
       n *= axes >> i & 1 ? extents[i] : 1;
     return n;
   }
-  int64_t evaluate(const nf_count &count) const { return product(count.outer) * ((product(count.tiled) + count.tile - 1) / count.tile); }
+  int64_t evaluate(const nf_count &count) const {
+    return product(count.outer) * ((product(count.tiled) + count.tile - 1) / count.tile) * count.times;
+  }
 };
 
 } // namespace

@@ -22,7 +22,7 @@ public:
     sample.add_scalar("eps", 1e-5, 0);
     sample.tensors[size_t(y)].in_place = uint64_t(1) << x;
     for (int64_t k = 1; k <= kernels; ++k) {
-      nf_kernel &kernel = sample.add_kernel("kernel", nothing, {.outer = 1, .tiled = 0, .tile = 1});
+      nf_kernel &kernel = sample.add_kernel("kernel", nothing, {.outer = 1, .tiled = 0, .tile = 1, .times = 1});
       kernel.grain_bytes = 1;
       if (k < kernels)
         kernel.ranges[cols] = {1000 * k, 1000 * k};

@@ -1,6 +1,6 @@
 // A Schedule: the choices, as values with a text form.
 //
-//   two_pass lanes=32 chunk=1024 fold=high fma=off | rows=2 unroll=2 vector=512 keep=reread store=normal prefetch=0 grain=64K
+//   two_pass lanes=32 chunk=1024 fold=high fma=off | rows=2 unroll=2 vector=512 keep=reread store=normal prefetch=0 split=1 grain=64K
 //
 // Left of the bar is the numerics half: it fixes every bit of the result and is the same type for every backend. Right of it is the mapping
 // half: it changes speed and never a bit; its knobs are rows of a table that the backend owns.

@@ -26,11 +26,11 @@ typedef struct nf_kernel_args {
 
 typedef void (*nf_kernel_fn)(const nf_kernel_args *args, int64_t begin, int64_t end);
 
-/* A number that depends on extents: product over the axes in `outer`, times ceil(product over the axes in `tiled` / tile). Masks of axes;
- * an empty product is 1. tile > 0. */
+/* A number that depends on extents: product over the axes in `outer`, times ceil(product over the axes in `tiled` / tile), times `times`.
+ * Masks of axes; an empty product is 1. tile and times > 0. */
 typedef struct nf_count {
   uint64_t outer, tiled;
-  int64_t tile;
+  int64_t tile, times;
 } nf_count;
 
 typedef struct nf_buffer {

@@ -38,10 +38,12 @@ static inline int64_t product(uint64_t axes, const int64_t *extents) {
   return value;
 }
 
-/// The product of all extents was checked, so this does not overflow.
+/// Saturates. The product of all extents was checked, so that without `times` it does not overflow.
 static inline int64_t evaluate(const nf_count &count, const int64_t *extents) {
   const int64_t tiled = product(count.tiled, extents);
-  return product(count.outer, extents) * (tiled / count.tile + (tiled % count.tile != 0));
+  const int64_t once = product(count.outer, extents) * (tiled / count.tile + (tiled % count.tile != 0));
+  int64_t value;
+  return __builtin_mul_overflow(once, count.times, &value) ? INT64_MAX : value;
 }
 
 constexpr int kWorkspaceAlignment = 64;

@@ -21,7 +21,7 @@ int64_t product(uint64_t axes, const std::vector<int64_t> &extents) {
 } // namespace
 
 int64_t count_value(const nf_count &count, const std::vector<int64_t> &extents) {
-  return product(count.outer, extents) * ((product(count.tiled, extents) + count.tile - 1) / count.tile);
+  return product(count.outer, extents) * ((product(count.tiled, extents) + count.tile - 1) / count.tile) * count.times;
 }
 
 KernelCall::KernelCall(const Problem &problem, std::vector<int64_t> extents, const ReferenceInputs &inputs, const CallOptions &options)
@@ -98,7 +98,8 @@ void KernelCall::run(const Kernel &kernel, const LoadedKernel &loaded) {
   }
   for (const nf_step &step : loaded.steps()) {
     const int64_t items = count_value(step.items, extents_);
-    for (int piece = 0; piece < options_.pieces; ++piece) {
+    for (int i = 0; i < options_.pieces; ++i) {
+      const int piece = options_.backwards ? options_.pieces - 1 - i : i;
       const int64_t begin = items * piece / options_.pieces, end = items * (piece + 1) / options_.pieces;
       if (begin < end)
         step.run(&args_, begin, end);

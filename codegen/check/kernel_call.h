@@ -15,8 +15,9 @@ namespace normforge {
 
 struct CallOptions {
   Guarded::Side side = Guarded::at_end;
-  int64_t padding = 0; ///< extra elements between rows, of tensors whose layout is not dense
-  int pieces = 1;      ///< each step's items are done in so many calls
+  int64_t padding = 0;    ///< extra elements between rows, of tensors whose layout is not dense
+  int pieces = 1;         ///< each step's items are done in so many calls,
+  bool backwards = false; ///< the last items first
 };
 
 class KernelCall {

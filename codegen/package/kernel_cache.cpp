@@ -20,10 +20,13 @@ using llvm::json::Path;
 using llvm::json::Value;
 
 // Beside the types, where llvm::json finds them: the ABI's are C's.
-static Value toJSON(const nf_count &count) { return Object{{"outer", count.outer}, {"tiled", count.tiled}, {"tile", count.tile}}; }
+static Value toJSON(const nf_count &count) {
+  return Object{{"outer", count.outer}, {"tiled", count.tiled}, {"tile", count.tile}, {"times", count.times}};
+}
 static bool fromJSON(const Value &value, nf_count &count, Path path) {
   ObjectMapper map(value, path);
-  return map && map.map("outer", count.outer) && map.map("tiled", count.tiled) && map.map("tile", count.tile);
+  return map && map.map("outer", count.outer) && map.map("tiled", count.tiled) && map.map("tile", count.tile) &&
+         map.map("times", count.times);
 }
 
 static Value toJSON(const nf_buffer &buffer) { return Object{{"count", toJSON(buffer.count)}, {"bytes", buffer.bytes}}; }

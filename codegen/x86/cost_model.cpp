@@ -6,6 +6,7 @@
 
 #include "codegen/x86/nest_shape.h"
 #include "codegen/x86/residency.h"
+#include "codegen/x86/split.h"
 
 namespace normforge::x86 {
 
@@ -34,6 +35,8 @@ namespace {
 constexpr int64_t kFirstCache = 32 << 10; ///< bytes; what x86 cores have had for long, or more
 constexpr int64_t kPage = 4 << 10;        ///< rows this far apart compete for the same sets of the first cache
 constexpr int64_t kManyColumns = 256;     ///< wide tiles of so many leave work for several threads
+constexpr int64_t kFewItems = 8;          ///< that may leave threads without work,
+constexpr int64_t kLongItem = 256 << 10;  ///< where an item moves at least this many bytes
 constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many bytes are not read again from a cache
 
 /// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
@@ -93,13 +96,28 @@ const Nest *main_nest(const SweepPlan &plan, const Numerics &numerics, const X86
   return main;
 }
 
+/// Whether what the nest writes outgrows the caches, in a sweep that only writes.
+bool streams(const SweepPlan &plan, const NestShape &shape) {
+  const auto &sweeps = shape.nest.sweeps;
+  return !sweeps.empty() && sweeps.back().reductions.empty() &&
+         row_cost(plan, shape).written * extent_over(plan, shape.nest.kept).lo >= kStreamed;
+}
+
+/// The most work items that a nest may have while its rows stay whole.
+int64_t most_items(const SweepPlan &plan, const NestShape &shape) {
+  const AxisSet columns = shape.inner ? 0 : axis_bit(shape.vector_axis);
+  const int64_t rows = extent_over(plan, shape.nest.kept & ~columns).hi, tiles = (extent_over(plan, columns).hi - 1) / shape.width + 1;
+  return rows < kFewItems ? rows * tiles : kFewItems;
+}
+
 } // namespace
 
 /// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
 /// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
-/// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway.
+/// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway. Splitting few long
+/// rows costs one thread 1 to 3 %, unless it gives up a buffer that pays.
 X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
-  X86Mapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .grain = 64 << 10};
+  X86Mapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .split = 1, .grain = 64 << 10};
   const Nest *nest = main_nest(plan, numerics, mapping);
   if (!nest)
     return mapping;
@@ -107,12 +125,18 @@ X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, cons
   const bool wide_file = target.vector_registers >= 32;
   if (!shape.inner && wide_file && plan.specialized.axes[size_t(shape.vector_axis)].extent.lo >= kManyColumns)
     mapping.tile = 128;
+  const bool few = most_items(plan, shape) < kFewItems && shape.item_bytes >= kLongItem && !unsplittable(plan, shape, numerics);
+  if (few && !(shape.inner && row_cost(plan, shape).keeps)) {
+    mapping.split = 16;
+    mapping.stream = shape.inner && streams(plan, shape);
+    return mapping;
+  }
   if (!shape.inner || shape.ragged_kept || shape.ragged_reduction)
     return mapping;
 
   RowCost cost = row_cost(plan, shape);
   const Extent rows = extent_over(plan, shape.nest.kept);
-  mapping.stream = !shape.nest.sweeps.empty() && shape.nest.sweeps.back().reductions.empty() && cost.written * rows.lo >= kStreamed;
+  mapping.stream = streams(plan, shape);
   if (mapping.stream) { // its buffers are padded
     shape = shape_of(plan, *nest, numerics, mapping);
     cost = row_cost(plan, shape);

@@ -15,12 +15,12 @@ namespace arith = mlir::arith;
 namespace LLVM = mlir::LLVM;
 
 Emitter::Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping,
-                 const Target &target)
+                 const Target &target, const std::optional<RowRecord> &record)
     : ir(ir), plan(plan), shape(shape), numerics(numerics), mapping(mapping), target(target),
-      residency(residency_of(plan, shape, mapping.keep)), short_nans(has_short_nans(plan)), paired(pairs_lanes(plan, shape, mapping)),
-      compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
+      residency(residency_of(plan, shape, mapping.keep)), record(record), short_nans(has_short_nans(plan)),
+      paired(pairs_lanes(plan, shape, mapping)), compute_type(storage_type(ir.getContext(), plan.specialized.compute)) {}
 
-void Emitter::emit(llvm::StringRef symbol) {
+void Emitter::emit(llvm::StringRef symbol, const NestStep &step) {
   mlir::OpBuilder::InsertionGuard guard(ir);
   const mlir::Type types[] = {ir.pointer_type(), ir.getI64Type(), ir.getI64Type()};
   auto function = LLVM::LLVMFuncOp::create(ir, symbol, LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ir.getContext()), types));
@@ -28,10 +28,11 @@ void Emitter::emit(llvm::StringRef symbol) {
   ir.setInsertionPointToStart(entry);
   load_arguments(entry->getArgument(0));
   make_buffers();
-  if (shape.inner)
-    emit_inner_items(entry->getArgument(1), entry->getArgument(2));
+  filled.assign(plan.program().nodes.size(), 0);
+  if (step.kind == NestStep::whole)
+    emit_items(entry->getArgument(1), entry->getArgument(2));
   else
-    emit_outer_items(entry->getArgument(1), entry->getArgument(2));
+    emit_step(step, entry->getArgument(1), entry->getArgument(2));
   if (shape.streams) // orders the streaming stores before whatever tells another thread that they are done
     LLVM::CallIntrinsicOp::create(ir, ir.getStringAttr("llvm.x86.sse.sfence"), mlir::ValueRange());
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
@@ -62,6 +63,8 @@ void Emitter::load_arguments(Value args) {
   }
   for (size_t t = 0; t < plan.temporaries.size(); ++t)
     use(int(program.tensors.size() + t));
+  if (record)
+    records = load_buffer(args, record->buffer);
   const auto use_written = [&](const std::vector<Write> &writes) {
     for (const Write &write : writes)
       use(write.tensor);
@@ -69,6 +72,10 @@ void Emitter::load_arguments(Value args) {
   use_written(shape.nest.row_writes);
   for (const Sweep &sweep : shape.nest.sweeps)
     use_written(sweep.writes), use_written(sweep.row_writes);
+}
+
+Value Emitter::load_buffer(Value args, int64_t buffer) {
+  return ir.load(ir.pointer_type(), ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, buffers)) + 8 * buffer)), 8);
 }
 
 Value Emitter::load_extent(Value args, int axis) {
@@ -93,9 +100,9 @@ View Emitter::make_view(Value args, int tensor) {
   view.dtype = temporary ? plan.specialized.compute : *plan.specialized.dtypes[size_t(tensor)];
   view.axes = temporary ? plan.temporaries[size_t(tensor) - count].axes : program.axes_of(program.tensors[size_t(tensor)]);
   const Layout layout = temporary ? Layout::dense : plan.specialized.layouts[size_t(tensor)];
-  const int64_t pointers =
-      temporary ? int64_t(offsetof(nf_kernel_args, buffers)) - 8 * int64_t(count) : int64_t(offsetof(nf_kernel_args, tensors));
-  view.base = ir.load(ir.pointer_type(), ir.address(args, ir.getI8Type(), ir.i64(pointers + 8 * tensor)), 8);
+  view.base = temporary ? load_buffer(args, tensor - int64_t(count))
+                        : ir.load(ir.pointer_type(),
+                                  ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, tensors)) + 8 * tensor)), 8);
   view.stride.resize(size_t(rank()));
   Value inside = ir.i64(1);
   bool innermost = true;
@@ -172,15 +179,12 @@ void Emitter::if_kept(Frame &frame, const std::function<void()> &body) {
   });
 }
 
-void Emitter::emit_inner_items(Value begin, Value end) {
-  const bool ragged = shape.ragged_kept || shape.ragged_reduction;
-  const int rows_at_once = ragged ? 1 : mapping.rows;
-  const auto body = [&](int count) {
-    return [this, count](Value item, mlir::ValueRange) {
-      Frames rows;
-      for (int r = 0; r < count; ++r)
-        rows.push_back(frame_at(ir.add(item, ir.i64(r))));
-      if_kept(rows.front(), [&] { emit_rows(rows); });
+void Emitter::emit_items(Value begin, Value end) {
+  const bool one = !shape.inner || shape.ragged_kept || shape.ragged_reduction;
+  const int rows_at_once = one ? 1 : mapping.rows;
+  const auto body = [&](int rows) {
+    return [this, rows](Value item, mlir::ValueRange) {
+      at_item(item, rows, [&](Frames &frames) { emit_rows(frames); });
       return Values();
     };
   };
@@ -190,31 +194,38 @@ void Emitter::emit_inner_items(Value begin, Value end) {
     ir.loop(main, end, 1, {}, body(1));
 }
 
-void Emitter::emit_outer_items(Value begin, Value end) {
+/// The body for `rows` kept indexes from `item` on, or for the tile `item`.
+void Emitter::at_item(Value item, int rows, const RowsBody &body) {
+  if (!shape.inner)
+    return at_tile(item, body);
+  Frames frames;
+  for (int r = 0; r < rows; ++r)
+    frames.push_back(frame_at(ir.add(item, ir.i64(r))));
+  if_kept(frames.front(), [&] { body(frames); });
+}
+
+void Emitter::at_tile(Value item, const RowsBody &body) {
   Value columns = extents[size_t(shape.vector_axis)];
   Value tiles = ir.div(ir.add(columns, ir.i64(shape.width - 1)), ir.i64(shape.width));
-  ir.loop(begin, end, 1, {}, [&](Value item, mlir::ValueRange) {
-    Frame frame = frame_at(ir.div(item, tiles));
-    if_kept(frame, [&] {
-      Value start = ir.mul(ir.rem(item, tiles), ir.i64(shape.width));
-      Value left = ir.sub(bound_of(shape.vector_axis, frame), start);
-      bind(frame, shape.vector_axis, start);
-      const auto body = [&](Value active) {
-        Frames rows{frame};
-        rows.front().lanes = lanes_of(shape.width, active);
-        emit_rows(rows);
-        return Values();
-      };
-      ir.when(ir.is(arith::CmpIPredicate::sgt, left, ir.i64(0)), [&] {
-        ir.when_else(ir.is(arith::CmpIPredicate::sge, left, ir.i64(shape.width)), {}, [&] { return body({}); }, [&] { return body(left); });
-      });
+  Frame frame = frame_at(ir.div(item, tiles));
+  if_kept(frame, [&] {
+    Value start = ir.mul(ir.rem(item, tiles), ir.i64(shape.width));
+    Value left = ir.sub(bound_of(shape.vector_axis, frame), start);
+    bind(frame, shape.vector_axis, start);
+    const auto with = [&](Value active) {
+      Frames rows{frame};
+      rows.front().lanes = lanes_of(shape.width, active);
+      body(rows);
+      return Values();
+    };
+    ir.when(ir.is(arith::CmpIPredicate::sgt, left, ir.i64(0)), [&] {
+      ir.when_else(ir.is(arith::CmpIPredicate::sge, left, ir.i64(shape.width)), {}, [&] { return with({}); }, [&] { return with(left); });
     });
-    return Values();
   });
 }
 
 void Emitter::emit_rows(Frames &rows) {
-  filled.assign(plan.program().nodes.size(), 0);
+  std::ranges::fill(filled, 0);
   for (size_t r = 0; r < rows.size(); ++r)
     for (int slot = 0; slot < residency.slots; ++slot) {
       const size_t buffer = views.size() - size_t(residency.slots - slot);

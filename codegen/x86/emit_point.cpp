@@ -59,10 +59,20 @@ Value Emitter::in_lanes(NodeId id, Frame &frame) {
   return splat;
 }
 
+/// The temporary in which an earlier nest left a reduction or pivot; -1 for all other nodes.
+int Emitter::temporary_of(NodeId id) const {
+  for (size_t t = 0; t < plan.temporaries.size(); ++t)
+    if (plan.temporaries[t].node == id && plan.temporaries[t].nest != shape.number)
+      return int(plan.program().tensors.size() + t);
+  return -1;
+}
+
 Value Emitter::compute(NodeId id, Frame &frame) {
   const Node &n = node(id);
   if (filled[size_t(id)])
     return load(buffer_of(id), frame);
+  if (const int temporary = temporary_of(id); temporary >= 0)
+    return load(temporary, frame);
   switch (n.op) {
   case Op::constant: return emit_constant(ir, compute_type, n.value);
   case Op::scalar: return scalars[size_t(n.symbol)];
@@ -73,12 +83,7 @@ Value Emitter::compute(NodeId id, Frame &frame) {
   case Op::cast: return widen(ir, narrow(ir, evaluate(n.operands[0], frame), n.dtype, target), n.dtype, compute_type, target);
   default: break;
   }
-  if (is_reduction(n.op)) { // of an earlier nest
-    for (size_t t = 0; t < plan.temporaries.size(); ++t)
-      if (plan.temporaries[t].node == id)
-        return load(int(plan.program().tensors.size() + t), frame);
-    internal_check(!"a reduction is read before it is known");
-  }
+  internal_check(!is_reduction(n.op)); // of this nest, and not yet known
   if (Value contracted = fused(n, frame))
     return contracted;
   const int count = info(n.op).operands;

@@ -4,9 +4,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
-#include "codegen/x86/emitter.h"
 #include "codegen/x86/math.h"
-#include "codegen/x86/reduce_tree.h"
+#include "codegen/x86/sweep_emitter.h"
 #include "dsl/error.h"
 
 namespace normforge::x86 {
@@ -16,40 +15,10 @@ using Predicate = arith::CmpIPredicate;
 
 constexpr int64_t kLineBytes = 64;
 
-class SweepEmitter {
-public:
-  SweepEmitter(Emitter &kernel, size_t sweep, size_t rows);
-  void run(Frames &rows);
-
-private:
-  ReduceTree make_tree(size_t rows);
-  Values level(size_t depth, Frames rows, mlir::ValueRange state);
-  Values run_of(const Frames &rows, mlir::ValueRange state);
-  Values written_run(const Frames &rows, Value end);
-  Values piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
-  Values block(Frames rows, Value index, Value active, mlir::ValueRange state);
-  void accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum);
-  void spread_scalars(Frames &rows);
-  void prefetch(const Frame &frame, int64_t rows);
-
-  Emitter &kernel;
-  Ir &ir;
-  const NestShape &shape;
-  const Sweep &sweep;
-  const std::vector<NodeId> &points, &leaves;
-  const bool unrolled;   // every loop: its buffers become registers
-  const bool prefetches; // the second sweep, which finds its row in a cache, fetches what the next rows will read
-  bool lies_alike(const View &view) const;
-  bool is_streamed(const Write &write) const;
-  int64_t streamed_bytes = 0; // of an element that streaming stores write; 0: there are none
-  bool nontemporal = false;   // what is written now
-  ReduceTree tree;
-};
-
 SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
     : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
       leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
-      prefetches(kernel.mapping.prefetch && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
+      prefetches(kernel.mapping.prefetch && !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
       tree(make_tree(rows)) {
   if (shape.streams && sweep.reductions.empty())
     for (const Write &write : sweep.writes)
@@ -61,36 +30,25 @@ SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
 ReduceTree SweepEmitter::make_tree(size_t rows) {
   std::vector<Accumulator> all;
   for (size_t r = 0; r < rows; ++r)
-    for (NodeId id : sweep.reductions) {
-      all.push_back({kernel.node(id).op});
-      if (kernel.node(id).op != Op::sum)
-        all.push_back({kernel.node(id).op, /*nans=*/true});
-    }
+    for (NodeId id : sweep.reductions)
+      for (const Accumulator &accumulator : accumulators_of(kernel.node(id).op))
+        all.push_back(accumulator);
   const mlir::VectorType type = ir.vector(shape.width, kernel.compute_type);
-  const int64_t chunk = kernel.numerics.chunk;
-  if (all.empty() || shape.reduced.empty())
-    return ReduceTree(ir, all, type, ReduceTree::one_chunk, {}, 1);
-
-  const int run_axis = shape.reduced.back();
-  const Extent run = kernel.plan.specialized.axes[size_t(run_axis)].extent;
-  const Extent runs = extent_over(kernel.plan, shape.nest.reduced & ~axis_bit(run_axis));
+  const ChunkShape chunks = all.empty() ? ChunkShape::one : chunk_shape(kernel.plan, shape, kernel.numerics);
   constexpr int64_t kAddressable = int64_t(1) << 47; // elements that fit a 47-bit address space
-  const Extent points = extent_over(kernel.plan, shape.nest.reduced);
-  const int64_t max_chunks = std::min(kAddressable, points.hi) / std::max<int64_t>(1, chunk / 2) + 2;
-  if (shape.reduced.size() == 1)
-    return ReduceTree(ir, all, type, run.hi <= chunk ? ReduceTree::one_chunk : ReduceTree::chunks, {}, max_chunks);
-  if (run.hi <= chunk && runs.hi <= chunk / std::max<int64_t>(1, run.hi))
-    return ReduceTree(ir, all, type, ReduceTree::one_chunk, {}, 1);
-  if (run.lo > chunk / 2)
-    return ReduceTree(ir, all, type, ReduceTree::chunks, {}, max_chunks);
-  Value group = ir.max(ir.i64(1), ir.div(ir.i64(chunk), ir.max(ir.i64(1), kernel.extents[size_t(run_axis)])));
-  return ReduceTree(ir, all, type, ReduceTree::grouped, group, max_chunks);
+  const int64_t points = std::min(kAddressable, extent_over(kernel.plan, shape.nest.reduced).hi);
+  const int64_t max_chunks = points / std::max<int64_t>(1, kernel.numerics.chunk / 2) + 2;
+  return ReduceTree(ir, all, type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(), max_chunks);
 }
 
 void SweepEmitter::run(Frames &rows) {
   spread_scalars(rows);
-  Values results = tree.finish(level(0, rows, tree.start()));
-  Value *result = results.begin();
+  settle(rows, tree.finish(level(0, rows, tree.start())));
+}
+
+/// The values of the reductions, from the tree's results.
+void SweepEmitter::settle(Frames &rows, const Values &results) {
+  const Value *result = results.begin();
   for (size_t r = 0; r < rows.size(); ++r)
     for (NodeId id : sweep.reductions) {
       Value sum = *result++;
@@ -132,7 +90,7 @@ Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
   if (shape.reduced.empty())
     return block(rows, {}, {}, state);
   if (depth + 1 == shape.reduced.size())
-    return run_of(rows, state);
+    return run_of(rows, ir.i64(0), kernel.bound_of(shape.reduced.back(), rows.front()), state);
   const int axis = shape.reduced[depth];
   return ir.loop(
       ir.i64(0), kernel.bound_of(axis, rows.front()), 1, state,
@@ -145,28 +103,25 @@ Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
       unrolled);
 }
 
-/// One run, piece by piece.
-Values SweepEmitter::run_of(const Frames &rows, mlir::ValueRange state) {
-  const int axis = shape.reduced.back();
-  Value end = kernel.bound_of(axis, rows.front());
+/// The elements [begin, end) of a run, piece by piece; `begin` is where a chunk begins, and `end` where one ends.
+Values SweepEmitter::run_of(const Frames &rows, Value begin, Value end, mlir::ValueRange state) {
   const int64_t chunk = kernel.numerics.chunk;
-  const bool whole = kernel.plan.specialized.axes[size_t(axis)].extent.hi <= chunk;
   if (streamed_bytes)
-    return written_run(rows, end);
-  if (tree.shape() == ReduceTree::one_chunk)
-    return piece(rows, ir.i64(0), end, state);
-  if (whole)
-    return tree.end_piece(piece(rows, ir.i64(0), end, state), ir.boolean(true));
-  return ir.loop(ir.i64(0), end, chunk, state, [&](Value begin, mlir::ValueRange carried) {
-    Value stop = ir.min(ir.add(begin, ir.i64(chunk)), end);
-    return tree.end_piece(piece(rows, begin, stop, carried), ir.is(Predicate::eq, stop, end));
+    return written_run(rows, begin, end);
+  if (tree.shape() == ChunkShape::one)
+    return piece(rows, begin, end, state);
+  if (kernel.plan.specialized.axes[size_t(shape.reduced.back())].extent.hi <= chunk)
+    return tree.end_piece(piece(rows, begin, end, state), ir.boolean(true));
+  return ir.loop(begin, end, chunk, state, [&](Value first, mlir::ValueRange carried) {
+    Value stop = ir.min(ir.add(first, ir.i64(chunk)), end);
+    return tree.end_piece(piece(rows, first, stop, carried), ir.is(Predicate::eq, stop, end));
   });
 }
 
-/// A run of a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache line's boundary,
-/// where all that is written lies alike to such boundaries; else with normal stores. Blocks of a buffer whose lanes are paired cannot be
-/// shifted; there, as across the contiguous axis, everything must lie on boundaries.
-Values SweepEmitter::written_run(const Frames &rows, Value end) {
+/// [begin, end) of a run in a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache
+/// line's boundary, where all that is written lies alike to such boundaries; else with normal stores. Blocks of a buffer whose lanes are
+/// paired cannot be shifted; there, as across the contiguous axis, everything must lie on boundaries.
+Values SweepEmitter::written_run(const Frames &rows, Value begin, Value end) {
   Value line = ir.i64(kLineBytes - 1), first, alike = ir.boolean(true);
   const bool shifts = shape.inner && !(kernel.paired && kernel.residency.slots);
   for (const Write &write : sweep.writes) {
@@ -174,7 +129,7 @@ Values SweepEmitter::written_run(const Frames &rows, Value end) {
     Value bytes = ir.i64(streamed_bytes);
     for (size_t r = 0; r < rows.size() && is_streamed(write); ++r) {
       Frame at = rows[r];
-      kernel.bind(at, shape.reduced.back(), ir.i64(0));
+      kernel.bind(at, shape.reduced.back(), begin);
       Value past = ir.logical_and(ir.integer(kernel.address_of(view, size_t(write.tensor), at)), line);
       if (!shifts) {
         for (int axis : shape.reduced)
@@ -188,15 +143,16 @@ Values SweepEmitter::written_run(const Frames &rows, Value end) {
       }
     }
   }
-  const auto normal = [&] { return piece(rows, ir.i64(0), end, {}); };
+  const auto normal = [&] { return piece(rows, begin, end, {}); };
   const auto streaming = [&] {
-    Value begin = ir.i64(0);
+    Value boundary = begin;
     if (shifts) {
-      begin = ir.min(end, ir.div(ir.logical_and(ir.sub(ir.i64(kLineBytes), first), line), ir.i64(streamed_bytes)));
-      piece(rows, ir.i64(0), begin, {});
+      Value before = ir.div(ir.logical_and(ir.sub(ir.i64(kLineBytes), first), line), ir.i64(streamed_bytes));
+      boundary = ir.min(end, ir.add(begin, before));
+      piece(rows, begin, boundary, {});
     }
     nontemporal = true;
-    piece(rows, begin, end, {});
+    piece(rows, boundary, end, {});
     nontemporal = false;
     return Values();
   };

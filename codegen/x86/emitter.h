@@ -1,6 +1,7 @@
 // Emits one nest of a sweep plan as a function. The class is spread over files by what they emit:
 //   emit_kernel.cpp   the function: arguments, work items, rows that are worked on at once
 //   emit_sweep.cpp    a sweep: loops over the reduced axes, chunks, blocks of lanes, tails
+//   emit_split.cpp    the steps of a nest whose rows are split
 //   emit_point.cpp    the value of a node at the point where the loops stand
 //   access.cpp        addresses, loads and stores, masks
 //   reduce_tree.cpp   accumulators and the order in which they merge
@@ -11,6 +12,7 @@
 #include "codegen/x86/lane_order.h"
 #include "codegen/x86/nest_shape.h"
 #include "codegen/x86/residency.h"
+#include "codegen/x86/split.h"
 
 namespace normforge::x86 {
 
@@ -42,20 +44,32 @@ struct Frame {
 };
 using Frames = llvm::SmallVector<Frame>;
 
+/// A part of a split row, in pieces of runs: a run has `per_run`, and pieces count on from run to run.
+struct Part {
+  Value number;
+  Value begin, end;
+  Value per_run;
+};
+
 class Emitter {
 public:
-  Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target);
+  /// `record`: of a nest whose rows are split.
+  Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target,
+          const std::optional<RowRecord> &record);
 
-  /// Emits `void symbol(const nf_kernel_args *, i64 begin, i64 end)` at the insertion point.
-  void emit(llvm::StringRef symbol);
+  /// Emits `void symbol(const nf_kernel_args *, i64 begin, i64 end)` for a step of the nest at the insertion point.
+  void emit(llvm::StringRef symbol, const NestStep &step);
 
 private:
   // emit_kernel.cpp
   void load_arguments(Value args);
   View make_view(Value args, int tensor);
   Value load_extent(Value args, int axis);
-  void emit_inner_items(Value begin, Value end);
-  void emit_outer_items(Value begin, Value end);
+  Value load_buffer(Value args, int64_t buffer);
+  void emit_items(Value begin, Value end);
+  using RowsBody = std::function<void(Frames &rows)>;
+  void at_item(Value item, int rows, const RowsBody &body);
+  void at_tile(Value item, const RowsBody &body);
   Frame frame_at(Value item);
   void make_buffers();
   void emit_rows(Frames &rows);
@@ -63,12 +77,22 @@ private:
 
   // emit_sweep.cpp
   void emit_sweep(size_t sweep, Frames &rows);
+  Value runs_per_chunk();
   friend class SweepEmitter;
+
+  // emit_split.cpp
+  struct Division;
+  Division divide();
+  void emit_step(const NestStep &step, Value begin, Value end);
+  void emit_step(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part);
+  void move_known(const std::vector<NodeId> &nodes, Frames &row, Value row_record, bool store);
+  void write_rows(Frames &row);
 
   // emit_point.cpp
   Value evaluate(NodeId id, Frame &frame);
   void evaluate(NodeId id, Frames &rows);
   void evaluate_bound(const std::vector<NodeId> &nodes, Frames &rows);
+  int temporary_of(NodeId id) const;
   Value compute(NodeId id, Frame &frame);
   Value evaluate_first(const Node &node, Frame &frame);
   Value fused(const Node &node, Frame &frame);
@@ -103,9 +127,11 @@ private:
   const X86Mapping &mapping;
   const Target &target;
   const Residency residency;
+  const std::optional<RowRecord> record;
   const bool short_nans;
   const bool paired; // lanes hold even elements, then odd ones
   mlir::Type compute_type;
+  Value records;              // where the rows' records begin
   std::vector<char> filled;   // by node: its buffer holds the row's values
   std::vector<View> views;    // tensors, then temporaries, then row buffers
   std::vector<Value> extents; // by axis

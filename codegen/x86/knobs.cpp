@@ -14,6 +14,7 @@ constexpr std::string_view kKeepWords[] = {"reread", "scratch", "registers"};
 constexpr int64_t kStore[] = {0, 1};
 constexpr std::string_view kStoreWords[] = {"normal", "stream"};
 constexpr int64_t kPrefetch[] = {0, 1, 2, 4};
+constexpr int64_t kSplit[] = {1, 2, 4, 8, 16, 32};
 constexpr int64_t kGrain[] = {64 << 10, 16 << 10, 32 << 10, 128 << 10, 256 << 10, 1 << 20};
 
 constexpr Knob kKnobs[] = {
@@ -28,6 +29,7 @@ constexpr Knob kKnobs[] = {
      kKeep, kKeepWords},
     {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
     {"prefetch", "groups of rows ahead that the second sweep fetches: hides the latency of the outer caches", kPrefetch, {}},
+    {"split", "parts of a row that threads share, chunk by chunk: for few rows that are long; wants a workspace", kSplit, {}},
     {"grain", "bytes that are worth a thread", kGrain, {}},
 };
 
@@ -45,11 +47,12 @@ X86Mapping read_mapping(const Mapping &mapping) {
           .keep = Keep(v[4]),
           .stream = v[5] != 0,
           .prefetch = int(v[6]),
-          .grain = v[7]};
+          .split = int(v[7]),
+          .grain = v[8]};
 }
 
 Mapping write_mapping(const X86Mapping &m) {
-  return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.grain}};
+  return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.split, m.grain}};
 }
 
 } // namespace normforge::x86

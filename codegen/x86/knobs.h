@@ -20,6 +20,7 @@ struct X86Mapping {
   Keep keep;
   bool stream;
   int prefetch;  ///< groups of rows ahead; 0: none
+  int split;     ///< parts of a row; 1: rows stay whole
   int64_t grain; ///< bytes
 };
 

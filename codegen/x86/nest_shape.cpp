@@ -138,9 +138,21 @@ uint64_t norm_axes(const SweepPlan &plan, AxisSet axes) {
   return parts;
 }
 
+ChunkShape chunk_shape(const SweepPlan &plan, const NestShape &shape, const Numerics &numerics) {
+  if (shape.reduced.empty())
+    return ChunkShape::one;
+  const int run_axis = shape.reduced.back();
+  const Extent run = plan.specialized.axes[size_t(run_axis)].extent;
+  const Extent runs = extent_over(plan, shape.nest.reduced & ~axis_bit(run_axis));
+  if (run.hi <= numerics.chunk && runs.hi <= numerics.chunk / std::max<int64_t>(1, run.hi))
+    return ChunkShape::one;
+  return shape.reduced.size() == 1 || run.lo > numerics.chunk / 2 ? ChunkShape::pieces : ChunkShape::grouped;
+}
+
 NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &numerics, const X86Mapping &mapping) {
   NestShape shape;
   shape.nest = planned;
+  shape.number = int(&planned - plan.nests.data());
   if (!planned.reduced && planned.kept) {
     shape.nest = as_sweep(plan, planned);
     shape.asks_at_points = true;
@@ -164,7 +176,7 @@ NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &n
     if (const Extent &extent = plan.specialized.axes[size_t(shape.vector_axis)].extent; extent.hi < shape.width)
       shape.width = int(std::bit_ceil(uint64_t(std::max<int64_t>(1, extent.hi))));
   }
-  shape.items = {norm_axes(plan, nest.kept & ~lane_axis), norm_axes(plan, lane_axis), lane_axis ? shape.width : 1};
+  shape.items = {norm_axes(plan, nest.kept & ~lane_axis), norm_axes(plan, lane_axis), lane_axis ? shape.width : 1, 1};
   shape.item_bytes = bytes_per_item(plan, shape);
   return shape;
 }

@@ -15,6 +15,7 @@ namespace normforge::x86 {
 
 struct NestShape {
   Nest nest;
+  int number = 0;                ///< of the nest in the plan
   bool asks_at_points = false;   ///< point outputs may be null
   int vector_axis = -1;          ///< -1: the nest has no axes
   bool inner = true;             ///< the vector axis is reduced, or there is none
@@ -29,7 +30,17 @@ struct NestShape {
   int64_t item_bytes = 0; ///< at the smallest extents; 0: unknown
 };
 
-NestShape shape_of(const SweepPlan &, const Nest &, const Numerics &, const X86Mapping &);
+/// How the elements that a nest reduces make chunks (codegen/schedule.h), from what is known of the extents.
+enum class ChunkShape {
+  one,     ///< all elements are known to fit one chunk: nothing to merge
+  pieces,  ///< a chunk ends with each piece of a run
+  grouped, ///< several runs may share a chunk
+};
+
+ChunkShape chunk_shape(const SweepPlan &, const NestShape &, const Numerics &);
+
+/// `nest` is one of the plan's own.
+NestShape shape_of(const SweepPlan &, const Nest &nest, const Numerics &, const X86Mapping &);
 
 /// Whether `nest` reduces across its vector axis rather than along it.
 bool is_outer(const Nest &nest);

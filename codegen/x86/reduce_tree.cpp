@@ -34,14 +34,21 @@ Value combine(Ir &ir, Accumulator accumulator, Value left, Value right) {
 
 Value with_nans(Ir &ir, Value best, Value nans) { return arith::SelectOp::create(ir, is_nan(ir, nans), nans, best); }
 
+std::vector<Accumulator> accumulators_of(Op reduction) {
+  if (reduction == Op::sum)
+    return {{reduction}};
+  return {{reduction}, {reduction, /*nans=*/true}};
+}
+
 double Accumulator::start() const {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   return nans || reduction == Op::sum ? 0.0 : reduction == Op::max ? -infinity : infinity;
 }
 
-ReduceTree::ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, Shape shape, Value group, int64_t max_chunks)
+ReduceTree::ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, ChunkShape shape, Value group,
+                       int64_t max_chunks)
     : ir(ir), all(std::move(accumulators)), type(type), tree_shape(shape), group(group) {
-  if (shape == one_chunk)
+  if (shape == ChunkShape::one)
     return;
   const int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
   stack = ir.stack(bytes * int64_t(all.size()) * std::bit_width(uint64_t(max_chunks)));
@@ -51,12 +58,14 @@ Values ReduceTree::start() {
   Values state;
   for (const Accumulator &accumulator : all)
     state.push_back(emit_constant(ir, type, accumulator.start()));
-  if (tree_shape != one_chunk)
+  if (tree_shape != ChunkShape::one)
     state.push_back(ir.i64(0)); // chunks that have ended
-  if (tree_shape == grouped)
+  if (tree_shape == ChunkShape::grouped)
     state.push_back(ir.i64(0)); // runs in the open chunk
   return state;
 }
+
+unsigned ReduceTree::alignment() const { return std::min(64u, unsigned(type.getNumElements() * type.getElementTypeBitWidth() / 8)); }
 
 Value ReduceTree::slot(Value level, size_t accumulator) {
   return ir.address(stack, type, ir.add(ir.mul(level, ir.i64(int64_t(all.size()))), ir.i64(int64_t(accumulator))));
@@ -69,20 +78,20 @@ Values ReduceTree::push(mlir::ValueRange state) {
   Values merged = ir.loop(ir.i64(0), level, 1, state.take_front(n), [&](Value at, mlir::ValueRange right) {
     Values sums;
     for (size_t i = 0; i < n; ++i)
-      sums.push_back(combine(ir, all[i], ir.load(type, slot(at, i), 64), right[i]));
+      sums.push_back(combine(ir, all[i], ir.load(type, slot(at, i), alignment()), right[i]));
     return sums;
   });
   for (size_t i = 0; i < n; ++i)
-    ir.store(merged[i], slot(level, i), 64);
+    ir.store(merged[i], slot(level, i), alignment());
   Values next = start();
   next[n] = ended;
   return next;
 }
 
 Values ReduceTree::end_piece(mlir::ValueRange state, Value ends_run) {
-  if (tree_shape == one_chunk)
+  if (tree_shape == ChunkShape::one)
     return Values(state);
-  if (tree_shape == chunks)
+  if (tree_shape == ChunkShape::pieces)
     return push(state);
   const size_t runs = all.size() + 1;
   Values counted(state);
@@ -92,10 +101,10 @@ Values ReduceTree::end_piece(mlir::ValueRange state, Value ends_run) {
 
 Values ReduceTree::finish(mlir::ValueRange state) {
   const size_t n = all.size();
-  if (tree_shape == one_chunk)
+  if (tree_shape == ChunkShape::one)
     return Values(state);
   Values closed(state);
-  if (tree_shape == grouped)
+  if (tree_shape == ChunkShape::grouped)
     closed = ir.when(ir.is(Predicate::ne, state[n + 1], ir.i64(0)), state, [&] { return push(state); });
   // Bit by bit of the number of chunks: the lowest is the rightmost partial result.
   Value ended = closed[n];
@@ -104,7 +113,7 @@ Values ReduceTree::finish(mlir::ValueRange state) {
     Value lowest = mlir::math::CountTrailingZerosOp::create(ir, ended);
     Values right;
     for (size_t i = 0; i < n; ++i)
-      right.push_back(ir.load(type, slot(lowest, i), 64));
+      right.push_back(ir.load(type, slot(lowest, i), alignment()));
     Value one = ir.i64(1);
     Value top = ir.sub(ir.i64(64), mlir::math::CountLeadingZerosOp::create(ir, ended));
     return ir.loop(ir.add(lowest, one), top, 1, right, [&](Value level, mlir::ValueRange sums) {
@@ -112,7 +121,7 @@ Values ReduceTree::finish(mlir::ValueRange state) {
       return ir.when(ir.is(Predicate::ne, bit, ir.i64(0)), sums, [&] {
         Values merged;
         for (size_t i = 0; i < n; ++i)
-          merged.push_back(combine(ir, all[i], ir.load(type, slot(level, i), 64), sums[i]));
+          merged.push_back(combine(ir, all[i], ir.load(type, slot(level, i), alignment()), sums[i]));
         return merged;
       });
     });

@@ -19,6 +19,7 @@
 
 #include "codegen/sweep_plan.h"
 #include "codegen/x86/ir.h"
+#include "codegen/x86/nest_shape.h"
 
 namespace normforge::x86 {
 
@@ -28,19 +29,16 @@ struct Accumulator {
   double start() const;
 };
 
+/// The accumulators of a reduction.
+std::vector<Accumulator> accumulators_of(Op reduction);
+
 /// left op right, as partial results of an accumulator merge.
 Value combine(Ir &, Accumulator, Value left, Value right);
 
 class ReduceTree {
 public:
-  enum Shape {
-    one_chunk, ///< all elements are known to fit one chunk: nothing to merge
-    chunks,    ///< a chunk ends with each piece of a run
-    grouped,   ///< several runs may share a chunk
-  };
-
   /// `group`: runs per chunk (grouped only). `max_chunks`: what the number of chunks cannot exceed.
-  ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, Shape shape, Value group, int64_t max_chunks);
+  ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, ChunkShape shape, Value group, int64_t max_chunks);
 
   /// What loops carry: the accumulators, and behind them what the shape needs besides.
   Values start();
@@ -50,7 +48,9 @@ public:
   /// The results, one vector per accumulator.
   Values finish(mlir::ValueRange state);
 
-  Shape shape() const { return tree_shape; }
+  /// Of a vector of partial results in memory.
+  unsigned alignment() const;
+  ChunkShape shape() const { return tree_shape; }
 
 private:
   Values push(mlir::ValueRange state);
@@ -59,7 +59,7 @@ private:
   Ir &ir;
   std::vector<Accumulator> all;
   mlir::VectorType type;
-  Shape tree_shape;
+  ChunkShape tree_shape;
   Value group;
   Value stack; // by level and accumulator
 };

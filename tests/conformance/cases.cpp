@@ -63,8 +63,9 @@ std::vector<Schedule> sample_schedules(const Backend &backend, const SweepPlan &
   for (int tries = 0; int(found.size()) < count && tries < 20 * count; ++tries) {
     Schedule schedule = base;
     for (size_t i = 0; i < schedule.mapping.values.size(); ++i) {
+      // Half the knobs stand at their neutral value, since some choices exclude most others.
       const auto values = backend.knobs()[i].values;
-      schedule.mapping.values[i] = values[random() % values.size()];
+      schedule.mapping.values[i] = values[random() % 2 ? 0 : random() % values.size()];
     }
     if (!backend.inapplicable(plan, schedule, target) && std::ranges::find(found, schedule) == found.end())
       found.push_back(schedule);

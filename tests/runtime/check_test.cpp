@@ -15,7 +15,7 @@ void count_run(const nf_kernel_args *, int64_t, int64_t) { ++runs; }
 struct CheckTest : ::testing::Test {
   CheckTest() {
     sample.tensors[y].in_place = 1u << x;
-    sample.add_kernel("all", count_run, {.outer = 1u << batch, .tiled = 0, .tile = 1});
+    sample.add_kernel("all", count_run, {.outer = 1u << batch, .tiled = 0, .tile = 1, .times = 1});
     runs = 0;
   }
 

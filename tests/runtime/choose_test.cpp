@@ -18,9 +18,9 @@ void see(const nf_kernel_args *args, int64_t, int64_t) { seen = *args; }
 struct ChooseTest : ::testing::Test {
   ChooseTest() {
     sample.tensors[size_t(y)].in_place = bit(x);
-    tuned = &sample.add_kernel("tuned", see, {.outer = 1, .tiled = 0, .tile = 1});
+    tuned = &sample.add_kernel("tuned", see, {.outer = 1, .tiled = 0, .tile = 1, .times = 1});
     tuned->origin = NF_TUNED;
-    sample.add_kernel("generic", see, {.outer = 1, .tiled = 0, .tile = 1});
+    sample.add_kernel("generic", see, {.outer = 1, .tiled = 0, .tile = 1, .times = 1});
     sample.set_pointer(gamma, nullptr);
   }
   static uint64_t bit(int tensor) { return uint64_t(1) << tensor; }
@@ -101,8 +101,9 @@ TEST_F(ChooseTest, InPlace) {
 }
 
 TEST_F(ChooseTest, Workspace) {
-  const nf_buffer buffers[] = {{.count = {.outer = 1u << rows, .tiled = 1u << cols, .tile = 3}, .bytes = 10}, // 4 * 3 * 10 = 120 -> 128
-                               {.count = {.outer = 0, .tiled = 0, .tile = 1}, .bytes = 8}};
+  const nf_buffer buffers[] = {
+      {.count = {.outer = 1u << rows, .tiled = 1u << cols, .tile = 3, .times = 1}, .bytes = 10}, // 4 * 3 * 10 = 120 -> 128
+      {.count = {.outer = 0, .tiled = 0, .tile = 1, .times = 5}, .bytes = 8}};                   // 40 -> 64
   tuned->buffers = 2;
   tuned->buffer = buffers;
   int64_t bytes = 0;
@@ -163,7 +164,7 @@ TEST_F(ChooseTest, AGenericKernelThatStandsFirst) {
 }
 
 TEST_F(ChooseTest, ReasonsNameTheNearest) {
-  nf_kernel &other = sample.add_kernel("other", see, {.outer = 1, .tiled = 0, .tile = 1});
+  nf_kernel &other = sample.add_kernel("other", see, {.outer = 1, .tiled = 0, .tile = 1, .times = 1});
   other.origin = NF_SPECIALIZED;
   other.needs = bit(gamma);                         // fails at an earlier condition than
   sample.kernels.front().ranges[rows] = {100, 200}; // this one

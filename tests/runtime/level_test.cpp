@@ -26,7 +26,7 @@ void run(const nf_kernel_args *, int64_t, int64_t) { nothing_ran = 0; }
   Sample sample;
   sample.add_axis("rows", 1);
   sample.add_tensor("y", NF_OUTPUT, NF_F32, {0}, ys);
-  sample.add_kernel("kernel", run, {.outer = 1, .tiled = 0, .tile = 1});
+  sample.add_kernel("kernel", run, {.outer = 1, .tiled = 0, .tile = 1, .times = 1});
   const nf_status status = sample.call();
   setenv("NORMFORGE_LEVEL", "2", 1); // too late
   exit(nf_level() * 20 + (status == NF_OK && !nothing_ran ? 0 : status == NF_LEVEL_UNSUPPORTED && nothing_ran ? 1 : 2));

@@ -113,7 +113,7 @@ TEST(OverlapFuzz, AgreesWithMarkedBytes) {
       for (size_t i = 0; i < shape.axes.size(); ++i)
         sample.set_stride(t, int(i), shape.strides[i]);
     }
-    sample.add_kernel("kernel", nothing, {.outer = 0, .tiled = 0, .tile = 1});
+    sample.add_kernel("kernel", nothing, {.outer = 0, .tiled = 0, .tile = 1, .times = 1});
     for (size_t t = 0; t < shapes.size(); ++t)
       for (size_t u = 0; u < shapes.size(); ++u)
         if (shapes[t].role == NF_OUTPUT && shapes[u].role == NF_INPUT && shapes[t].axes == shapes[u].axes &&

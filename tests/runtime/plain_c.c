@@ -31,7 +31,7 @@ static const nf_tensor tensors[] = {
      .pointer_offset = offsetof(struct arguments, y),
      .in_place = 1},
 };
-static const nf_step step = {.run = twice, .items = {.outer = 1, .tile = 1}};
+static const nf_step step = {.run = twice, .items = {.outer = 1, .tile = 1, .times = 1}};
 static const nf_kernel kernel = {.level = 2, .takes = 3, .ranges = {{1, INT64_MAX}}, .steps = 1, .step = &step, .grain_bytes = 64};
 static const nf_function function = {
     .name = "twice", .axes = 1, .tensors = 2, .kernels = 1, .axis = axes, .tensor = tensors, .kernel = &kernel};

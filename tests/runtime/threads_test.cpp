@@ -81,7 +81,7 @@ public:
   Sample sample;
 
 private:
-  nf_count count{.outer = 0, .tiled = 1, .tile = 1};
+  nf_count count{.outer = 0, .tiled = 1, .tile = 1, .times = 1};
   nf_step steps[2] = {{first_step, count, 0}, {second_step, count, 0}};
   std::vector<float> x, y, z;
   int runs = 0;
@@ -112,7 +112,7 @@ TEST(Threads, TakePartAfterASpinAndAfterSleep) {
     Sample sample;
     sample.add_axis("items", width);
     sample.add_tensor("y", NF_OUTPUT, NF_F32, {0}, ids.data());
-    sample.add_kernel("meet", meet, {.outer = 1, .tiled = 0, .tile = 1}).grain_bytes = 1;
+    sample.add_kernel("meet", meet, {.outer = 1, .tiled = 0, .tile = 1, .times = 1}).grain_bytes = 1;
     const nf_options options{.threads = int32_t(width)};
     for (const int pause_ms : {0, 0, 100}) {
       usleep(useconds_t(pause_ms) * 1000);
@@ -155,7 +155,7 @@ TEST(Threads, ACallThatFindsThePoolTakenDoesWithout) {
   Sample sample;
   sample.add_axis("items", 4);
   sample.add_tensor("y", NF_OUTPUT, NF_F32, {0}, ys);
-  sample.add_kernel("inside", call_inside, {.outer = 1, .tiled = 0, .tile = 1}).grain_bytes = 1;
+  sample.add_kernel("inside", call_inside, {.outer = 1, .tiled = 0, .tile = 1, .times = 1}).grain_bytes = 1;
   const nf_options options{.threads = 4};
   inner_wrong = 0;
   ASSERT_EQ(sample.call(&options), NF_OK);
@@ -186,7 +186,7 @@ TEST(Threads, AsManyAsTheWorkIsWorth) {
   sample.add_axis("items", 1000);
   sample.add_tensor("x", NF_INPUT, NF_F32, {0}, xs.data());
   sample.add_tensor("y", NF_OUTPUT, NF_F32, {0}, ys.data()); // 8000 bytes in all
-  nf_step step{first_step, {.outer = 1, .tiled = 0, .tile = 1}, 0};
+  nf_step step{first_step, {.outer = 1, .tiled = 0, .tile = 1, .times = 1}, 0};
   nf_kernel &kernel = sample.add_kernel("kernel", first_step, step.items);
   kernel.step = &step;
   const nf_options options{.threads = 6};
@@ -202,9 +202,11 @@ TEST(Threads, AsManyAsTheWorkIsWorth) {
   }
   kernel.grain_bytes = 1;
   step.item_bytes = 0;
-  step.items = {.outer = 0, .tiled = 1, .tile = 400};
+  step.items = {.outer = 0, .tiled = 1, .tile = 400, .times = 1};
   EXPECT_EQ(sample.which(&options).threads, 3);
-  step.items.tile = 1;
+  step.items.times = 2;
+  EXPECT_EQ(sample.which(&options).threads, 6);
+  step.items = {.outer = 0, .tiled = 1, .tile = 1, .times = 1};
   EXPECT_EQ(nf_set_threads(5), NF_OK);
   EXPECT_EQ(sample.which().threads, 5);
   EXPECT_EQ(nf_set_threads(0), NF_OK);
@@ -228,7 +230,7 @@ TEST(Threads, SignalsAreTheApplications) {
   Sample sample;
   sample.add_axis("items", 3);
   sample.add_tensor("y", NF_OUTPUT, NF_F32, {0}, ys);
-  sample.add_kernel("signals", look_at_signals, {.outer = 1, .tiled = 0, .tile = 1}).grain_bytes = 1;
+  sample.add_kernel("signals", look_at_signals, {.outer = 1, .tiled = 0, .tile = 1, .times = 1}).grain_bytes = 1;
   const nf_options options{.threads = 3};
   calling_thread = pthread_self();
   arrived = late = unblocked = 0;
@@ -253,7 +255,7 @@ TEST(Threads, AChildHasAPoolOfItsOwn) {
     Sample sample;
     sample.add_axis("items", 3);
     sample.add_tensor("y", NF_OUTPUT, NF_F32, {0}, ys);
-    sample.add_kernel("meet", meet, {.outer = 1, .tiled = 0, .tile = 1}).grain_bytes = 1;
+    sample.add_kernel("meet", meet, {.outer = 1, .tiled = 0, .tile = 1, .times = 1}).grain_bytes = 1;
     const nf_options options{.threads = 3};
     bad += sample.call(&options) != NF_OK || late;
     _exit(bad != 0);

@@ -41,7 +41,9 @@ const std::vector<std::string> kMappings = {"rows=1 unroll=4 store=stream",
                                             "tile=16 keep=reread",
                                             "tile=256 unroll=2",
                                             "tile=32 keep=scratch",
-                                            "tile=128 store=stream"};
+                                            "tile=128 store=stream",
+                                            "rows=1 keep=reread prefetch=0 split=4 unroll=2 store=stream",
+                                            "rows=1 keep=reread prefetch=0 split=32"};
 
 class Bits : public ::testing::TestWithParam<Row> {};
 
