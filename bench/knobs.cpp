@@ -9,7 +9,7 @@ namespace bench {
 using namespace normforge;
 
 std::vector<KnobWin> knob_wins() {
-  constexpr std::string_view v3 = "x86-64-v3", v4 = "x86-64-v4";
+  constexpr std::string_view v4 = "x86-64-v4";
   constexpr std::string_view channels_last = "batch_norm_train batch=32 channel=512 space=49 order=batch,space,channel outputs=y";
   return {
       {"lanes", "rms_norm rows=32 cols=100 outputs=y", v4, 1, "lanes=64 |", "lanes=32 |"},
@@ -22,6 +22,7 @@ std::vector<KnobWin> knob_wins() {
       {"keep", "add_rms_norm rows=64 cols=128 outputs=y,sum", v4, 1, "rows=1 keep=registers", "rows=2 keep=reread"},
       {"store", "rms_norm rows=8192 cols=4096 outputs=y", v4, 1, "store=stream", "store=normal"},
       {"prefetch", "layer_norm rows=512 cols=768 outputs=y", v4, 1, "prefetch=1", "prefetch=0"},
+      {"split", "layer_norm rows=1 cols=1000000 outputs=y", v4, 2, "split=16", "split=1"},
       {"grain", "softmax rows=64 cols=768 outputs=y", v4, 2, "grain=16K", "grain=1M"},
   };
 }
@@ -36,8 +37,10 @@ KnobResult measure(const KnobWin &win, bool quick) {
     kernels.push_back(backend.compile(plan, parse_schedule(text, backend.knobs(), base), target, "kernel"));
   const normforge::MeasureOptions options{.threads = win.threads, .rounds = quick ? 7 : 21, .confirms = true};
   const Kernel *both[] = {&kernels[0], &kernels[1]};
-  const std::vector<bool> same_bits(2, parse_schedule(win.wins, backend.knobs(), base).numerics == parse_schedule(win.loses, backend.knobs(), base).numerics);
-  const std::vector<Timings> timings = normforge::measure(plan, target, plan.problem, both, same_bits, options, [](int) {}, [] { return false; });
+  const std::vector<bool> same_bits(2, parse_schedule(win.wins, backend.knobs(), base).numerics ==
+                                           parse_schedule(win.loses, backend.knobs(), base).numerics);
+  const std::vector<Timings> timings =
+      normforge::measure(plan, target, plan.problem, both, same_bits, options, [](int) {}, [] { return false; });
   std::vector<double> times[2];
   for (int k : {0, 1}) {
     if (!timings[size_t(k)].rejected.empty())

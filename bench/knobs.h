@@ -11,7 +11,7 @@ namespace bench {
 
 struct KnobWin {
   std::string_view knob;
-  std::string_view problem;   ///< of fixed extents
+  std::string_view problem; ///< of fixed extents
   std::string_view target;
   int threads;
   std::string_view wins, loses; ///< schedules; what both leave out is the default's

@@ -72,8 +72,8 @@ std::string knob_header() { return "\nWhat each knob is good for: time by the fi
 
 std::string knob_row(const KnobResult &result) {
   const KnobWin &w = result.win;
-  return llvm::formatv("{0,-9} {1,-16} {2} : {3}  ({4}, {5}, {6} thread{7})\n", w.knob, with_interval(result.ratio), w.wins, w.loses, w.problem,
-                       w.target, w.threads, w.threads == 1 ? "" : "s")
+  return llvm::formatv("{0,-9} {1,-16} {2} : {3}  ({4}, {5}, {6} thread{7})\n", w.knob, with_interval(result.ratio), w.wins, w.loses,
+                       w.problem, w.target, w.threads, w.threads == 1 ? "" : "s")
       .str();
 }
 
