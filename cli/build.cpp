@@ -3,6 +3,8 @@
 #include <set>
 #include <unistd.h>
 
+#include "autotune/locked_choices.h"
+#include "cli/names.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/library.h"
@@ -11,8 +13,9 @@ namespace normforge::cli {
 namespace {
 
 struct BuildFlags {
-  std::string problems, directory, name, targets = "x86-64-v2,x86-64-v3,x86-64-v4", cache, depfile;
+  std::string problems, directory, name, targets = "x86-64-v2,x86-64-v3,x86-64-v4", cache, depfile, lock, device;
   int jobs = 0;
+  bool require_complete = false;
 };
 
 /// One line that is written over as kernels come in; nothing where nobody watches.
@@ -31,6 +34,8 @@ void end_progress() {
 std::string dependencies(const std::string &library, const BuildFlags &flags, const std::vector<Problem> &problems) {
   const std::filesystem::path directory = std::filesystem::absolute(flags.problems).parent_path();
   std::set<std::string> files{std::filesystem::absolute(flags.problems)};
+  if (!flags.lock.empty())
+    files.insert(std::filesystem::absolute(flags.lock));
   for (const Problem &problem : problems) {
     const std::string &source = problem.norm->source;
     if (const size_t end = source.find(".norm"); end != source.npos)
@@ -48,10 +53,28 @@ std::string dependencies(const std::string &library, const BuildFlags &flags, co
   return rule + "\n";
 }
 
+/// What the lockfile has for the problems; says on stderr what it has and cannot give.
+std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, const std::vector<const Target *> &targets,
+                                      const BuildFlags &flags) {
+  const Device device = flags.device.empty() ? this_device() : parse_fingerprint(flags.device);
+  LockedChoices locked = locked_choices(parse_lockfile(read_file(flags.lock), flags.lock), problems, targets, device);
+  for (const std::string &note : locked.notes)
+    std::fprintf(stderr, "normforge: %s: %s\n", flags.lock.c_str(), note.c_str());
+  if (flags.require_complete && !locked.missing.empty())
+    throw UserError(flags.lock + ": has no schedule for " + join(locked.missing, ", ") +
+                    "; tune them, or leave out --require-complete for the default ones");
+  return std::move(locked.choices);
+}
+
 void build(const BuildFlags &flags) {
   const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
-  LibraryOptions options{flags.name, parse_targets(flags.targets), flags.cache.empty() ? default_cache_directory() : flags.cache,
-                         flags.jobs, show_progress};
+  LibraryOptions options{.name = flags.name,
+                         .targets = parse_targets(flags.targets),
+                         .cache = flags.cache.empty() ? default_cache_directory() : flags.cache,
+                         .jobs = flags.jobs,
+                         .progress = show_progress};
+  if (!flags.lock.empty())
+    options.choices = choices_for(problems, options.targets, flags);
   check_library_name(flags.name);
   make_writable_directory(flags.directory); // before time is spent on kernels
   Library library;
@@ -86,7 +109,9 @@ void add_build(CLI::App &program) {
                "  softmax rows=1..8192 cols=1..4096\n"
                "Each problem gets a kernel of its own; generic kernels serve every other shape, with the same bits.\n"
                "Example:\n"
-               "  normforge build norms.problems -o norms --name norms --target x86-64-v3,x86-64-v4");
+               "  normforge build norms.problems -o norms --name norms --target x86-64-v3,x86-64-v4\n"
+               "With the schedules that 'normforge tune' chose, and an error where it chose none:\n"
+               "  normforge build norms.problems -o norms --name norms --lock norms.lock --require-complete");
   auto flags = std::make_shared<BuildFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
   verb->add_option("-o,--output", flags->directory, "Directory of the package: DIR/lib, DIR/include, DIR/share")
@@ -102,6 +127,15 @@ void add_build(CLI::App &program) {
   verb->add_option("--cache", flags->cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)")
       ->type_name("DIR");
   verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read")->type_name("FILE");
+  CLI::Option *lock =
+      verb->add_option("--lock", flags->lock, "Lockfile: schedules that were chosen by measuring, in place of the default ones")
+          ->type_name("FILE");
+  verb->add_flag("--require-complete", flags->require_complete, "Fail where the lockfile has no schedule for a problem on a target")
+      ->needs(lock);
+  verb->add_option("--device", flags->device,
+                   "Device that the library is for, as 'normforge devices' says it: schedules must be of its class (default: this machine)")
+      ->type_name("FINGERPRINT")
+      ->needs(lock);
   verb->callback([flags] { build(*flags); });
 }
 

@@ -63,6 +63,9 @@ Problem default_problem(NormRef norm);
 /// Parses one problem line. `where` (file:line) opens the messages; a norm's path starts at `directory`. Throws UserError.
 Problem parse_problem(std::string_view line, std::string_view where = "problem", std::string_view directory = {});
 
+/// Parses a problem line of `norm`, whose source is its first word, without looking for a norm of that name.
+Problem parse_problem(std::string_view line, const NormRef &norm, std::string_view where);
+
 /// Parses a problem file: a problem per line, `#` comments, blank lines. Paths of norms start where the file is. Reports every bad line in
 /// one UserError.
 std::vector<Problem> parse_problems(std::string_view text, std::string_view file);

@@ -106,7 +106,7 @@ void ProblemParser::outputs() {
 
 // --- lines
 
-Problem ProblemParser::parse(std::string_view line, std::string_view directory) {
+Problem ProblemParser::parse(std::string_view line, const std::function<NormRef(std::string_view)> &norm_named) {
   std::vector<std::string_view> tokens;
   constexpr std::string_view kBlank = " \t\r\n";
   for (size_t begin; (begin = line.find_first_not_of(kBlank)) != line.npos;) {
@@ -117,7 +117,7 @@ Problem ProblemParser::parse(std::string_view line, std::string_view directory) 
   if (tokens.empty())
     fail("expected a norm and key=value words, found nothing");
   try {
-    problem = default_problem(find_norm(tokens[0], directory));
+    problem = default_problem(norm_named(tokens[0]));
   } catch (const UserError &error) {
     fail(error.what());
   }
@@ -139,7 +139,15 @@ Problem ProblemParser::parse(std::string_view line, std::string_view directory) 
 }
 
 Problem parse_problem(std::string_view line, std::string_view where, std::string_view directory) {
-  return ProblemParser{std::string(where)}.parse(line, directory);
+  return ProblemParser{std::string(where)}.parse(line, [&](std::string_view name) { return find_norm(name, directory); });
+}
+
+Problem parse_problem(std::string_view line, const NormRef &norm, std::string_view where) {
+  return ProblemParser{std::string(where)}.parse(line, [&](std::string_view name) {
+    if (name != norm->source)
+      throw UserError("expected a problem of " + normforge::quoted(norm->source) + ", found " + normforge::quoted(name));
+    return norm;
+  });
 }
 
 std::vector<Problem> parse_problems(std::string_view text, std::string_view file) {

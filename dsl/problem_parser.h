@@ -2,6 +2,7 @@
 // of one depends on another: extents, dtypes, outputs, and what lies where in memory.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -18,7 +19,8 @@ struct ProblemParser {
   Problem problem = {};
   std::map<std::string_view, std::string_view> words = {}; ///< those not yet taken
 
-  Problem parse(std::string_view line, std::string_view directory);
+  /// `norm_named` finds the norm of the first word; throws UserError.
+  Problem parse(std::string_view line, const std::function<NormRef(std::string_view)> &norm_named);
 
   void check_keys() const;
   void extents();

@@ -86,7 +86,7 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
   check_library_name(name);
   if (options.targets.empty())
     throw UserError("give at least one target, such as x86-64-v3");
-  Selection selection = select_kernels(problems, options.targets);
+  Selection selection = select_kernels(problems, options.targets, options.choices);
   std::vector<const SelectedKernel *> selected;
   for (const SelectedFunction &function : selection.functions)
     for (const SelectedKernel &kernel : function.kernels)

@@ -15,8 +15,9 @@ namespace normforge {
 struct LibraryOptions {
   std::string name; ///< a C identifier: every symbol begins with it
   std::vector<const Target *> targets;
-  std::string cache; ///< directory of compiled kernels; empty: none
-  int jobs = 0;      ///< threads; 0: one per core
+  std::vector<KernelChoice> choices; ///< see select_kernels()
+  std::string cache;                 ///< directory of compiled kernels; empty: none
+  int jobs = 0;                      ///< threads; 0: one per core
   std::function<void(const CompileProgress &)> progress;
 };
 

@@ -12,6 +12,8 @@ namespace {
 using llvm::json::Array;
 using llvm::json::Object;
 
+constexpr const char *kOrigins[] = {"generic", "specialized", "tuned"}; ///< by nf_origin
+
 std::string sha256(const std::string &bytes) {
   return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
 }
@@ -33,7 +35,7 @@ std::string manifest_text(const std::string &library, const std::vector<Problem>
       entries.push_back(Object{{"problem", to_text(selected.plan->problem)},
                                {"schedule", kernel.schedule},
                                {"target", std::string(selected.target->name)},
-                               {"origin", selected.origin == NF_GENERIC ? "generic" : "specialized"},
+                               {"origin", kOrigins[selected.origin]},
                                {"object", object_name(kernel)},
                                {"bytes", int64_t(kernel.object.size())}});
     }

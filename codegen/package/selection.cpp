@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "dsl/error.h"
@@ -95,13 +97,66 @@ std::vector<SweepPlan> generic_plans(const Problem &function, const SweepPlan &f
   return packed;
 }
 
-Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numerics &numerics) {
+Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numerics &numerics, const KernelChoice *choice) {
   const Backend &backend = backend_for(target);
-  Schedule schedule = backend.default_schedule(plan, target);
+  Schedule schedule = choice ? choice->schedule : backend.default_schedule(plan, target);
   schedule.numerics = numerics;
   if (const auto reason = backend.inapplicable(plan, schedule, target))
     throw UserError("'" + to_text(plan.problem) + "' for " + std::string(target.name) + ": " + *reason);
   return schedule;
+}
+
+/// The numerics half that `choices`, which are a function's, pin on `target`, or its own. Throws UserError when a choice for `target` has
+/// another one.
+Numerics numerics_of(const Problem &function, const Target &target, std::span<const KernelChoice *const> choices) {
+  Numerics numerics = pinned_numerics(function, target);
+  if (const auto pin = std::ranges::find_if(choices, &KernelChoice::pins_numerics); pin != choices.end()) {
+    numerics = (*pin)->schedule.numerics;
+    numerics.fma = target.fma && std::ranges::any_of(choices, [](const KernelChoice *choice) { // a level without it says nothing of it
+                     return choice->pins_numerics && choice->schedule.numerics.fma;
+                   });
+  }
+  for (const KernelChoice *choice : choices)
+    if (choice->target == &target && choice->schedule.numerics != numerics)
+      throw UserError("'" + to_text(choice->problem) + "' for " + std::string(target.name) + ": its schedule has the numerics half '" +
+                      to_text(choice->schedule.numerics) + "', and the kernels of " + function_name(function) + " have '" +
+                      to_text(numerics) + "', which a choice among them must not change; tune all problems of this function alike");
+  return numerics;
+}
+
+/// What a function has a kernel for: a problem, by the default schedule or by a choice.
+struct Wanted {
+  const Problem *problem;
+  const KernelChoice *choice;
+  double bits;
+  size_t turn; ///< among equally narrow ones
+};
+
+/// Every problem once, from the narrowest to the widest; of equal ones, what was chosen.
+std::vector<Wanted> narrowest_first(std::span<const Problem *const> problems, std::span<const KernelChoice *const> choices,
+                                    const Target &target) {
+  std::vector<Wanted> wanted;
+  const auto add = [&](const Problem &problem, const KernelChoice *choice) {
+    wanted.push_back({&problem, choice, breadth(problem), wanted.size()});
+  };
+  for (const KernelChoice *choice : choices)
+    if (choice->target == &target)
+      add(choice->problem, choice);
+  for (const Problem *problem : problems)
+    add(*problem, nullptr);
+  std::ranges::sort(wanted, {}, [](const Wanted &w) { return std::pair(w.bits, w.turn); });
+  std::set<std::string> texts;
+  std::erase_if(wanted, [&](const Wanted &w) { return !texts.insert(to_text(*w.problem)).second; });
+  return wanted;
+}
+
+/// Those of `all` that `function` serves; `problem_of` says what an element is about.
+template <class T> std::vector<const T *> served_by(const Problem &function, std::span<const T> all, auto problem_of) {
+  std::vector<const T *> served;
+  for (const T &one : all)
+    if (serves(function, std::invoke(problem_of, one)))
+      served.push_back(&one);
+  return served;
 }
 
 } // namespace
@@ -110,7 +165,7 @@ Numerics pinned_numerics(const Problem &problem, const Target &target) {
   return backend_for(target).default_schedule(make_sweep_plan(function_problem(problem)), target).numerics;
 }
 
-Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets) {
+Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets, std::span<const KernelChoice> choices) {
   if (problems.empty())
     throw UserError("there is no problem to build a library for; write a line such as 'layer_norm cols=768'");
   Selection selection;
@@ -121,27 +176,32 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
     SelectedFunction &selected = selection.functions.emplace_back(std::make_unique<FunctionTable>(function));
     if (const std::string name = selected.table->function().name; !names.insert(name).second)
       throw UserError("two norms give a function called '" + name + "'; rename one of them");
+    const auto asked = served_by(function, problems, std::identity());
+    const auto chosen = served_by(function, choices, &KernelChoice::problem);
 
-    std::vector<std::pair<double, size_t>> narrowest_first;
-    for (size_t i = 0; i < problems.size(); ++i)
-      if (serves(function, problems[i]))
-        narrowest_first.emplace_back(breadth(problems[i]), i);
-    std::ranges::sort(narrowest_first);
-    const SweepPlan full = make_sweep_plan(function);
-    std::vector<SweepPlan> plans;
-    for (const auto &[bits, i] : narrowest_first)
-      plans.push_back(make_sweep_plan(problems[i]));
-    std::ranges::move(generic_plans(function, full), std::back_inserter(plans));
-
-    std::set<std::string> texts;
-    std::vector<std::pair<const SweepPlan *, nf_origin>> distinct;
-    for (size_t i = 0; i < plans.size(); ++i)
-      if (texts.insert(to_text(plans[i].problem)).second)
-        distinct.emplace_back(&selection.plans.emplace_back(std::move(plans[i])), i < narrowest_first.size() ? NF_SPECIALIZED : NF_GENERIC);
+    std::map<std::string, const SweepPlan *> plans;
+    const auto keep = [&](SweepPlan plan) { // the one of its problem
+      const auto [at, added] = plans.try_emplace(to_text(plan.problem));
+      if (added)
+        at->second = &selection.plans.emplace_back(std::move(plan));
+      return at->second;
+    };
+    std::vector<const SweepPlan *> generic;
+    for (SweepPlan &plan : generic_plans(function, make_sweep_plan(function)))
+      generic.push_back(keep(std::move(plan)));
     for (const Target *target : best_first) {
-      const Numerics numerics = pinned_numerics(function, *target);
-      for (const auto &[plan, origin] : distinct)
-        selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics), origin});
+      const Numerics numerics = numerics_of(function, *target, chosen);
+      std::set<const SweepPlan *> there;
+      const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
+        if (there.insert(plan).second)
+          selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics, choice), origin});
+      };
+      for (const auto &[problem, choice, bits, turn] : narrowest_first(asked, chosen, *target)) {
+        const auto made = plans.find(to_text(*problem));
+        add(made != plans.end() ? made->second : keep(make_sweep_plan(*problem)), choice ? NF_TUNED : NF_SPECIALIZED, choice);
+      }
+      for (const SweepPlan *plan : generic)
+        add(plan, NF_GENERIC);
     }
     for (const SelectedKernel &kernel : selected.kernels) { // levels differ in fma alone, and only where one has none
       Numerics best = selected.kernels.front().schedule.numerics;

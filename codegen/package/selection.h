@@ -2,6 +2,8 @@
 // extents open, for every combination of optional inputs that may be there and outputs that kernels write at every point, so that every
 // legal call has a kernel.
 //
+// A choice, of a schedule that was found by measuring, makes a kernel of its own for the problem that it holds for, in front of wider ones.
+//
 // All kernels of a function that run on one level share one numerics half, and the levels share it but for `fma` where a level has none. So
 // which kernel serves a call never changes a bit.
 #pragma once
@@ -15,6 +17,14 @@
 #include "codegen/package/function.h"
 
 namespace normforge {
+
+/// A schedule to use for a problem on a target.
+struct KernelChoice {
+  Problem problem;
+  const Target *target;
+  Schedule schedule;
+  bool pins_numerics = false; ///< its numerics half is that of the function's kernels, in place of the default one
+};
 
 struct SelectedKernel {
   const SweepPlan *plan;
@@ -37,7 +47,10 @@ struct Selection {
 /// bit: what the default schedule has for the plan with all that the function may be given.
 Numerics pinned_numerics(const Problem &problem, const Target &target);
 
-/// Throws UserError when there is no problem, when two functions would have one name, or when a norm has too many combinations.
-Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets);
+/// `choices` of a target that is not among `targets`, or that no function of `problems` serves, are left out; of two for one problem and
+/// target the first counts. Throws UserError when there is no problem, when two functions would have one name, when a norm has too many
+/// combinations, or when a choice has another numerics half than its function.
+Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets,
+                         std::span<const KernelChoice> choices = {});
 
 } // namespace normforge

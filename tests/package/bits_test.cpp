@@ -1,95 +1,17 @@
 // Which kernel serves a call never changes a bit. A library with kernels for problems of their own and one with generic kernels alone are
 // linked into shared objects, loaded, and called with the same data on every level; results are also held against the reference evaluator.
 #include <cmath>
-#include <cstring>
-#include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <random>
 
-#include "codegen/package/library.h"
 #include "dsl/reference.h"
 #include "runtime/cpu.h"
-#include "runtime/runtime.h"
-#include "tests/package/temporary.h"
+#include "tests/package/loaded_library.h"
 
 namespace normforge {
 namespace {
 
-/// A built library in this process, called as its header says.
-class LoadedLibrary {
-public:
-  LoadedLibrary(const std::string &name, const std::string &problems) : prefix(name + "_") {
-    Library library =
-        make_library(parse_problems(problems, "problems.txt"), {.name = name, .targets = parse_targets("x86-64-v2,x86-64-v3,x86-64-v4")});
-    const std::string archive = directory / "library.a", shared = directory / "library.so";
-    write_files({{archive, library.files[0].bytes}});
-    const std::string command = NORMFORGE_C_COMPILER " -shared -o " + shared + " -Wl,--no-undefined -Wl,-z,text -Wl,--whole-archive " +
-                                archive + " -Wl,--no-whole-archive -pthread";
-    EXPECT_EQ(std::system(command.c_str()), 0) << command;
-    handle = ::dlopen(shared.c_str(), RTLD_NOW | RTLD_LOCAL);
-    EXPECT_NE(handle, nullptr) << ::dlerror();
-  }
-  ~LoadedLibrary() { ::dlclose(handle); }
-
-  template <class F> F *symbol(const std::string &name) const { return reinterpret_cast<F *>(::dlsym(handle, (prefix + name).c_str())); }
-
-  void force_level(int level) const { EXPECT_EQ(symbol<decltype(nf_force_level)>("force_level")(level), NF_OK); }
-
-  nf_status call(const std::string &function, const void *args) const {
-    return symbol<nf_status(const void *, const nf_options *)>(function)(args, nullptr);
-  }
-
-  std::string which(const std::string &function, const void *args) const {
-    nf_choice choice;
-    EXPECT_EQ(symbol<nf_status(const void *, const nf_options *, nf_choice *)>(function + "_which")(args, nullptr, &choice), NF_OK);
-    return choice.problem;
-  }
-
-private:
-  testing::TemporaryDirectory directory;
-  std::string prefix;
-  void *handle;
-};
-
-/// The data of one call of a problem, dense, and the args struct that says where it is.
-struct Call {
-  Call(const Problem &problem, const std::vector<int64_t> &extents) : problem(problem), extents(extents), table(problem) {
-    const Program &program = problem.norm->program;
-    std::mt19937 random(7);
-    std::normal_distribution<double> normal(3, 1);
-    bytes.resize(size_t(table.args_bytes()));
-    for (size_t a = 0; a < extents.size(); ++a)
-      set(table.extent_offset(int(a)), extents[a]);
-    for (size_t s = 0; s < program.scalars.size(); ++s)
-      set(table.scalar_offset(int(s)), program.scalars[s].fallback);
-    data.resize(program.tensors.size());
-    for (size_t t = 0; t < program.tensors.size(); ++t) {
-      const bool output = program.tensors[t].role == Tensor::output;
-      if (output ? !problem.wants(int(t)) : !problem.dtypes[t].has_value())
-        continue;
-      const DType dtype = *table.problem().dtypes[t];
-      data[t].resize(count(t) * size_t(info(dtype).bytes));
-      for (size_t i = 0; i < count(t) && !output; ++i)
-        store_element(dtype, data[t].data(), i, normal(random));
-      set(table.pointer_offset(int(t)), data[t].data());
-    }
-  }
-
-  size_t count(size_t tensor) const {
-    size_t n = 1;
-    for (int axis : problem.norm->program.tensors[tensor].axes)
-      n *= size_t(extents[size_t(axis)]);
-    return n;
-  }
-
-  template <class T> void set(int32_t offset, T value) { std::memcpy(bytes.data() + offset, &value, sizeof value); }
-
-  Problem problem;
-  std::vector<int64_t> extents;
-  FunctionTable table;
-  std::vector<std::string> data; ///< by tensor
-  std::string bytes;             ///< the args struct
-};
+using testing::Call;
+using testing::LoadedLibrary;
 
 struct Case {
   const char *specialised, *generic; ///< problem lines of the two libraries
@@ -102,7 +24,12 @@ class Bits : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Bits, SameOnEveryLevelAndFromEveryKernel) {
   const Problem problem = parse_problem(GetParam().specialised);
-  const LoadedLibrary specialised("specialised", GetParam().specialised), generic("generic", GetParam().generic);
+  const auto load = [](const std::string &name, const std::string &problems) {
+    const Library library =
+        make_library(parse_problems(problems, "problems.txt"), {.name = name, .targets = parse_targets("x86-64-v2,x86-64-v3,x86-64-v4")});
+    return LoadedLibrary(name, library.files[0].bytes);
+  };
+  const LoadedLibrary specialised = load("specialised", GetParam().specialised), generic = load("generic", GetParam().generic);
   const Call pristine(problem, GetParam().extents);
   const std::string function = pristine.table.function().name;
   const int best = nf_cpu_level();
@@ -112,7 +39,7 @@ TEST_P(Bits, SameOnEveryLevelAndFromEveryKernel) {
     for (const LoadedLibrary *library : {&specialised, &generic}) {
       Call call(problem, GetParam().extents);
       library->force_level(level);
-      EXPECT_EQ(library->which(function, call.bytes.data()) == to_text(problem), library == &specialised);
+      EXPECT_EQ(library->which(function, call.bytes.data()).problem == to_text(problem), library == &specialised);
       ASSERT_EQ(library->call(function, call.bytes.data()), NF_OK);
       std::vector<std::string> &same = fma && level >= 3 ? with_fma : without;
       if (same.empty())

@@ -1,0 +1,111 @@
+#include "autotune/locked_choices.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "codegen/hash.h"
+#include "codegen/toolchain.h"
+#include "dsl/error.h"
+
+namespace normforge {
+namespace {
+
+/// The shapes that both span, or nothing where they differ in more than extents or span none.
+std::optional<Problem> common(const Problem &a, const Problem &b) {
+  Problem meet = a;
+  for (size_t axis = 0; axis < meet.extents.size(); ++axis) {
+    Extent &extent = meet.extents[axis];
+    extent = {std::max(extent.lo, b.extents[axis].lo), std::min(extent.hi, b.extents[axis].hi)};
+    if (extent.lo > extent.hi)
+      return std::nullopt;
+  }
+  Problem other = b;
+  other.extents = meet.extents;
+  return meet == other ? std::optional(std::move(meet)) : std::nullopt;
+}
+
+std::string differs(const char *field, const std::string &locked, const std::string &here) {
+  return std::string(field) + ": locked for '" + locked + "', here it is '" + here + "'";
+}
+
+/// Why an entry of a problem's norm is not used, field by field; empty: it is.
+std::string mismatch(const LockEntry &entry, const Problem &problem, const Device &device) {
+  std::string what;
+  const auto add = [&](const std::string &field) { what += (what.empty() ? "" : "; ") + field; };
+  if (const std::string norm = hash_text(problem.norm->hash); entry.norm != norm)
+    add(differs("norm text", entry.norm, norm));
+  if (entry.compiler != toolchain())
+    add(differs("compiler", entry.compiler, toolchain()));
+  if (!same_class(device, parse_fingerprint(entry.device)))
+    add(differs("class of device", entry.device, fingerprint(device)));
+  return what.empty() ? "" : "not used, the default serves: " + what;
+}
+
+/// Whether an entry is about the norm of that source: its problem's first word.
+bool is_of(const LockEntry &entry, const std::string &source) {
+  return entry.problem.starts_with(source) && (entry.problem.size() == source.size() || entry.problem[source.size()] == ' ');
+}
+
+} // namespace
+
+std::vector<ApplicableEntry> applicable_entries(const Lockfile &lockfile, const Problem &problem, const Target &target,
+                                                const Device &device, const EntryNote &note) {
+  std::vector<ApplicableEntry> applicable;
+  const Backend &backend = backend_for(target);
+  for (const LockEntry &entry : lockfile.entries) {
+    if (entry.target != target.name || !is_of(entry, problem.norm->source))
+      continue;
+    try {
+      std::optional<Problem> meet; // what an entry for another text of the norm is about cannot be known
+      if (entry.norm == hash_text(problem.norm->hash))
+        if (meet = common(parse_problem(entry.problem, problem.norm, "lockfile"), problem); !meet)
+          continue;
+      if (const std::string what = mismatch(entry, problem, device); !what.empty()) {
+        note(entry, what);
+        continue;
+      }
+      const SweepPlan plan = make_sweep_plan(*meet);
+      const Schedule schedule = parse_schedule(entry.schedule, backend.knobs(), backend.default_schedule(plan, target));
+      if (const auto reason = backend.inapplicable(plan, schedule, target))
+        throw UserError(*reason);
+      if (device.cpu != parse_fingerprint(entry.device).cpu)
+        note(entry, "used, though " + differs("device", entry.device, fingerprint(device)));
+      applicable.push_back({&entry, {*meet, &target, schedule, entry.pins_numerics}});
+    } catch (const UserError &error) {
+      note(entry, std::string("not used, the default serves: ") + error.what());
+    }
+  }
+  return applicable;
+}
+
+LockedChoices locked_choices(const Lockfile &lockfile, std::span<const Problem> problems, std::span<const Target *const> targets,
+                             const Device &device) {
+  LockedChoices locked;
+  std::map<std::string, std::vector<const LockEntry *>> notes; // by what is said
+  std::set<std::pair<const Target *, std::string>> chosen;
+  for (const Problem &problem : problems)
+    for (const Target *target : targets) {
+      const auto note = [&](const LockEntry &entry, const std::string &what) {
+        std::vector<const LockEntry *> &entries = notes[what];
+        if (std::ranges::find(entries, &entry) == entries.end())
+          entries.push_back(&entry);
+      };
+      const std::vector<ApplicableEntry> found = applicable_entries(lockfile, problem, *target, device, note);
+      if (found.empty())
+        locked.missing.push_back("'" + to_text(problem) + "' for " + std::string(target->name));
+      for (const ApplicableEntry &applicable : found)
+        if (chosen.emplace(target, to_text(applicable.choice.problem)).second)
+          locked.choices.push_back(applicable.choice);
+    }
+  for (const auto &[what, entries] : notes) {
+    std::string line = "'" + entries.front()->problem + "' for " + entries.front()->target;
+    if (entries.size() > 1)
+      line += " and " + std::to_string(entries.size() - 1) + " more";
+    locked.notes.push_back(line + ": " + what);
+  }
+  return locked;
+}
+
+} // namespace normforge
