@@ -12,5 +12,6 @@ void add_check(CLI::App &program);
 void add_show(CLI::App &program);
 void add_run(CLI::App &program);
 void add_build(CLI::App &program);
+void add_tune(CLI::App &program);
 
 } // namespace normforge::cli
