@@ -173,6 +173,17 @@ static bool answers(const RecordKey &key, const Question &question) {
          key.device == question.device;
 }
 
+std::vector<std::string> devices_of(const Database &database, Question question) {
+  std::set<std::string> found;
+  for (const auto &[key, record] : database.records()) {
+    question.device = key.device;
+    if (!found.contains(key.device) && answers(key, question) &&
+        lies_within(parse_problem(key.problem, "database", question.directory), question.problem))
+      found.insert(key.device);
+  }
+  return {found.begin(), found.end()};
+}
+
 ShapeResult compare(const Database &database, const Question &question, const Problem &shape) {
   const std::string text = to_text(shape);
   std::map<std::string, Times> by_schedule;

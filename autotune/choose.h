@@ -61,6 +61,9 @@ struct Answer {
   std::vector<Rejection> rejections;
 };
 
+/// The devices that Records answering the question, whatever its own device, were measured on.
+std::vector<std::string> devices_of(const Database &, Question question);
+
 /// All that Records say of one shape.
 ShapeResult compare(const Database &, const Question &, const Problem &shape);
 

@@ -6,8 +6,10 @@
 #include <map>
 
 #include "autotune/shapes.h"
+#include "cli/names.h"
 #include "cli/output.h"
 #include "codegen/hash.h"
+#include "dsl/error.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace normforge::cli {
@@ -56,6 +58,28 @@ std::string summary(const SearchResult &result) {
   if (noisy)
     text += llvm::formatv("  too noisy to tell at {0} of {1} shapes: the default stays there\n", noisy, answer.shapes.size());
   return text;
+}
+
+Question stored_question(const Database &database, const Problem &problem, const Target &target, int threads, const std::string &device,
+                         const std::string &directory) {
+  Question question = question_for(problem, target, backend_for(target), threads, device.empty() ? fingerprint(this_device()) : device, directory);
+  const std::vector<std::string> devices = devices_of(database, question);
+  if (std::ranges::find(devices, question.device) != devices.end())
+    return question;
+  if (devices.empty())
+    throw UserError("'" + to_text(problem) + "' for " + question.target + ": the database has no records of it by " + question.compiler +
+                    "; measure it with 'normforge tune'");
+  if (!device.empty() || devices.size() > 1)
+    throw UserError((device.empty() ? "no records of this machine" : "--device " + device + ": no records of it") + "; choose one of: " +
+                    join(devices, "; "));
+  question.device = devices.front();
+  return question;
+}
+
+Database load_database(const std::string &path) {
+  if (!std::filesystem::exists(path))
+    throw UserError("cannot read '" + path + "': there is no such file; 'normforge tune' makes it");
+  return read_database(path, [](const std::string &warning) { std::fprintf(stderr, "normforge: %s\n", warning.c_str()); });
 }
 
 Lockfile read_lockfile(const std::string &path) {

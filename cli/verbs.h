@@ -13,5 +13,8 @@ void add_show(CLI::App &program);
 void add_run(CLI::App &program);
 void add_build(CLI::App &program);
 void add_tune(CLI::App &program);
+void add_explain(CLI::App &program);
+void add_replay(CLI::App &program);
+void add_devices(CLI::App &program);
 
 } // namespace normforge::cli

@@ -1,0 +1,51 @@
+// normforge replay: decides again from stored samples, on any machine, as the search that took them did.
+#include <filesystem>
+
+#include "cli/answers.h"
+#include "cli/choice.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "codegen/package/files.h"
+
+namespace normforge::cli {
+namespace {
+
+struct ReplayFlags {
+  std::string problems, target, database = "normforge.db", lock, device;
+  int threads = 1;
+};
+
+void replay(const ReplayFlags &flags) {
+  const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
+  const Target &target = chosen_target(flags.target);
+  const Database database = load_database(flags.database);
+  Lockfile lock = flags.lock.empty() ? Lockfile{} : read_lockfile(flags.lock);
+  std::string text;
+  for (const Problem &problem : problems) {
+    const Question question = stored_question(database, problem, target, flags.threads, flags.device, std::filesystem::path(flags.problems).parent_path());
+    SearchResult result{problem, choose(database, question), {}, 0, true};
+    put_entries(lock, problem, target, lock_entries(result.answer, question));
+    text += summary(result);
+  }
+  if (!flags.lock.empty())
+    write_files({{flags.lock, to_text(lock)}});
+  print(text);
+}
+
+} // namespace
+
+void add_replay(CLI::App &program) {
+  CLI::App *verb = program.add_subcommand("replay", "Decide again from stored samples: the same answer, without the hardware");
+  verb->footer("Example:\n"
+               "  normforge replay norms.problems --db norms.db --lock norms.lock");
+  auto flags = std::make_shared<ReplayFlags>();
+  verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
+  verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
+  verb->add_option("--lock", flags->lock, "Lockfile to write the choices to (default: they are printed alone)")->type_name("FILE");
+  verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
+  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")->type_name("N")->check(CLI::Range(1, 256))->capture_default_str();
+  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")->type_name("TEXT");
+  verb->callback([flags] { replay(*flags); });
+}
+
+} // namespace normforge::cli
