@@ -1,5 +1,5 @@
-// How fast this machine moves bytes, by the cache that they lie in, and how steadily it keeps time: what a person compares a kernel's bytes a second
-// with, and by what a small gain must be judged.
+// How fast this machine moves bytes, by the cache that they lie in, and how steadily it keeps time: what a person compares a kernel's bytes
+// a second with, and by what a small gain must be judged.
 #pragma once
 
 #include <string>

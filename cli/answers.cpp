@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "codegen/hash.h"
 #include "dsl/error.h"
+#include "dsl/words.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace normforge::cli {
@@ -62,7 +63,8 @@ std::string summary(const SearchResult &result) {
 
 Question stored_question(const Database &database, const Problem &problem, const Target &target, int threads, const std::string &device,
                          const std::string &directory) {
-  Question question = question_for(problem, target, backend_for(target), threads, device.empty() ? fingerprint(this_device()) : device, directory);
+  Question question =
+      question_for(problem, target, backend_for(target), threads, device.empty() ? fingerprint(this_device()) : device, directory);
   const std::vector<std::string> devices = devices_of(database, question);
   if (std::ranges::find(devices, question.device) != devices.end())
     return question;
@@ -70,8 +72,8 @@ Question stored_question(const Database &database, const Problem &problem, const
     throw UserError("'" + to_text(problem) + "' for " + question.target + ": the database has no records of it by " + question.compiler +
                     "; measure it with 'normforge tune'");
   if (!device.empty() || devices.size() > 1)
-    throw UserError((device.empty() ? "no records of this machine" : "--device " + device + ": no records of it") + "; choose one of: " +
-                    join(devices, "; "));
+    throw UserError((device.empty() ? "no records of this machine" : "--device " + device + ": no records of it") +
+                    "; choose one of: " + joined(devices, "; "));
   question.device = devices.front();
   return question;
 }

@@ -11,9 +11,10 @@ namespace normforge::cli {
 /// A few lines on one problem: a line for each band of its range, and what was rejected.
 std::string summary(const SearchResult &);
 
-/// The question that a database's Records answer for a problem: `device` by its fingerprint; empty: this machine if it has Records, else the one that
-/// has. Throws UserError when there are none, or several devices to choose from.
-Question stored_question(const Database &, const Problem &, const Target &, int threads, const std::string &device, const std::string &directory);
+/// The question that a database's Records answer for a problem: `device` by its fingerprint; empty: this machine if it has Records, else
+/// the one that has. Throws UserError when there are none, or several devices to choose from.
+Question stored_question(const Database &, const Problem &, const Target &, int threads, const std::string &device,
+                         const std::string &directory);
 
 /// A database whose damaged lines are said on standard error.
 Database load_database(const std::string &path);

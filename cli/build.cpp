@@ -8,6 +8,8 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/library.h"
+#include "dsl/error.h"
+#include "dsl/words.h"
 
 namespace normforge::cli {
 namespace {
@@ -61,7 +63,7 @@ std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, cons
   for (const std::string &note : locked.notes)
     std::fprintf(stderr, "normforge: %s: %s\n", flags.lock.c_str(), note.c_str());
   if (flags.require_complete && !locked.missing.empty())
-    throw UserError(flags.lock + ": has no schedule for " + join(locked.missing, ", ") +
+    throw UserError(flags.lock + ": has no schedule for " + joined(locked.missing, ", ") +
                     "; tune them, or leave out --require-complete for the default ones");
   return std::move(locked.choices);
 }

@@ -30,7 +30,8 @@ void devices(bool json) {
   }
   std::string text = fingerprint(device) + "\n";
   for (const Bandwidth &each : bandwidths)
-    text += llvm::formatv("  {0,-7} {1,6:F1} GB/s  copying {2} KiB on one thread\n", each.level, each.bytes_per_second / 1e9, each.bytes >> 10);
+    text +=
+        llvm::formatv("  {0,-7} {1,6:F1} GB/s  copying {2} KiB on one thread\n", each.level, each.bytes_per_second / 1e9, each.bytes >> 10);
   text += llvm::formatv("  noise   {0,6:F1} %     what one piece of work differs from itself by\n", 100 * noise);
   print(text);
 }

@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "dsl/error.h"
+#include "dsl/words.h"
 #include "llvm/Support/FormatVariadic.h"
 
 namespace normforge::cli {
@@ -53,7 +54,8 @@ std::string shape_text(const ShapeResult &shape, const Device &device, int most)
   const std::string &by_default = shape.standings.front().schedule;
   const int64_t bytes = tensor_bytes(shape.shape);
   std::string text = "\n" + to_text(shape.shape) + "\n";
-  text += llvm::formatv("  {0} KiB, which {1} holds; noise {2:F1} %", (bytes + 1023) / 1024, level_text(bytes, device), 100 * std::expm1(shape.noise));
+  text += llvm::formatv("  {0} KiB, which {1} holds; noise {2:F1} %", (bytes + 1023) / 1024, level_text(bytes, device),
+                        100 * std::expm1(shape.noise));
   text += shape.cold_noise > 0 ? llvm::formatv(", {0:F1} % cold\n", 100 * std::expm1(shape.cold_noise)).str() : "\n";
   int shown = 0;
   const auto line = [&](const Standing &standing) {
@@ -61,10 +63,10 @@ std::string shape_text(const ShapeResult &shape, const Device &device, int most)
     const LogRatio &warm = standing.confirmed.pairs ? standing.confirmed : standing.search;
     text += llvm::formatv("  {0} {1,-24} {2,10} {3,7:F1} GB/s  {4,-22} {5}\n", &standing == &shape.standings[shape.best] ? "*" : " ",
                           is_default ? "1.00x" : gain_text(warm), time_text(standing.seconds), double(bytes) / standing.seconds / 1e9,
-                          is_default               ? ""
-                          : standing.cold.pairs    ? "cold " + llvm::formatv("{0:F2}x", std::exp(-standing.cold.value)).str()
+                          is_default                 ? ""
+                          : standing.cold.pairs      ? "cold " + llvm::formatv("{0:F2}x", std::exp(-standing.cold.value)).str()
                           : standing.confirmed.pairs ? ""
-                                                   : "not confirmed",
+                                                     : "not confirmed",
                           difference(standing.schedule, by_default));
   };
   for (size_t i = 1; i < shape.standings.size() && shown < most; ++i, ++shown)
@@ -97,7 +99,7 @@ std::string rejections_text(const Answer &answer, const std::string &by_default)
 }
 
 void explain(const ExplainFlags &flags) {
-  const Problem problem = parse_problem(join(flags.words, " "));
+  const Problem problem = parse_problem(joined(flags.words, " "));
   const Target &target = chosen_target(flags.target);
   const Database database = load_database(flags.database);
   const Question question = stored_question(database, problem, target, flags.threads, flags.device, {});
@@ -115,7 +117,8 @@ void explain(const ExplainFlags &flags) {
 
 void add_explain(CLI::App &program) {
   CLI::App *verb = program.add_subcommand("explain", "Why a problem has the schedule that it has: what was tried, and how it fared");
-  verb->footer("Ratios say how many times as fast as the default a schedule was, with the interval that holds this with 95 % confidence; a star marks\n"
+  verb->footer("Ratios say how many times as fast as the default a schedule was, with the interval that holds this with 95 % confidence; a "
+               "star marks\n"
                "the fastest that is so beyond the noise.\n"
                "Example:\n"
                "  normforge explain layer_norm rows=1..8192 cols=768 --db norms.db");
@@ -123,9 +126,16 @@ void add_explain(CLI::App &program) {
   verb->add_option("PROBLEM", flags->words, "A problem, or a part of one that was tuned")->type_name("")->required();
   verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
   verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
-  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")->type_name("N")->check(CLI::Range(1, 256))->capture_default_str();
-  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")->type_name("TEXT");
-  verb->add_option("--most", flags->most, "Schedules to list for each shape")->type_name("N")->check(CLI::Range(1, 100000))->capture_default_str();
+  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")
+      ->type_name("TEXT");
+  verb->add_option("--most", flags->most, "Schedules to list for each shape")
+      ->type_name("N")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   verb->callback([flags] { explain(*flags); });
 }
 

@@ -11,7 +11,8 @@
 namespace normforge::cli {
 namespace {
 
-constexpr void (*kVerbs[])(CLI::App &) = {add_list, add_check, add_show, add_run, add_build,  add_tune, add_explain, add_replay, add_devices};
+constexpr void (*kVerbs[])(CLI::App &) = {add_list, add_check,   add_show,   add_run,    add_build,
+                                          add_tune, add_explain, add_replay, add_devices};
 
 /// Text of several lines locates itself (file:line:column); a single line says which program speaks.
 int fail(std::string_view message) {

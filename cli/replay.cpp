@@ -22,7 +22,8 @@ void replay(const ReplayFlags &flags) {
   Lockfile lock = flags.lock.empty() ? Lockfile{} : read_lockfile(flags.lock);
   std::string text;
   for (const Problem &problem : problems) {
-    const Question question = stored_question(database, problem, target, flags.threads, flags.device, std::filesystem::path(flags.problems).parent_path());
+    const Question question =
+        stored_question(database, problem, target, flags.threads, flags.device, std::filesystem::path(flags.problems).parent_path());
     SearchResult result{problem, choose(database, question), {}, 0, true};
     put_entries(lock, problem, target, lock_entries(result.answer, question));
     text += summary(result);
@@ -43,8 +44,12 @@ void add_replay(CLI::App &program) {
   verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
   verb->add_option("--lock", flags->lock, "Lockfile to write the choices to (default: they are printed alone)")->type_name("FILE");
   verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
-  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")->type_name("N")->check(CLI::Range(1, 256))->capture_default_str();
-  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")->type_name("TEXT");
+  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")
+      ->type_name("TEXT");
   verb->callback([flags] { replay(*flags); });
 }
 
