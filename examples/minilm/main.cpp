@@ -14,6 +14,7 @@
 #include "inputs.h"
 #include "minilm_norms.h"
 #include "plain.h"
+#include "untuned.h"
 
 namespace {
 
@@ -82,6 +83,12 @@ double error(const Input &input, const float *y) {
   return worst;
 }
 
+bool same_bits_untuned(const Input &input, const float *x, const float *y) {
+  std::vector<float> untuned(input.x.size());
+  untuned_layer_norm(x, input.gamma.data(), input.beta.data(), kEps, input.rows, input.cols, untuned.data());
+  return std::memcmp(untuned.data(), y, untuned.size() * sizeof(float)) == 0;
+}
+
 // The kernels of bench/hand that this machine runs at its widest.
 std::vector<hand::Kernel> hand_written() {
   std::vector<hand::Kernel> found;
@@ -95,15 +102,16 @@ std::vector<hand::Kernel> hand_written() {
 
 /// Seconds of a call of the generated function, and the others' times as multiples of it.
 struct Times {
-  double generated, scalar, hand, copy;
+  double generated, untuned, scalar, hand, copy;
 };
 
-constexpr size_t kFirstHand = 3; // of the candidates: ours, the loop and a copy stand before
+constexpr size_t kFirstHand = 4; // of the candidates: ours, the untuned, the loop and a copy stand before
 
 Times measure(const Input &input, const float *x, float *y) {
   const float *gamma = input.gamma.data(), *beta = input.beta.data();
   std::vector<bench::Candidate> candidates{
       {"generated", [=, &input] { generated(input, x, y); }},
+      {"untuned", [=, &input] { untuned_layer_norm(x, gamma, beta, kEps, input.rows, input.cols, y); }},
       {"scalar loop", [=, &input] { plain_layer_norm(x, gamma, beta, float(kEps), input.rows, input.cols, y); }},
       {"copy", [=, &input] { std::memcpy(y, x, input.x.size() * sizeof(float)); }},
   };
@@ -116,33 +124,37 @@ Times measure(const Input &input, const float *x, float *y) {
     size_t best = kFirstHand;
     for (size_t c = best; c < candidates.size(); ++c)
       best = bench::median(trial[c]) < bench::median(trial[best]) ? c : best;
-    candidates = {candidates[0], candidates[1], candidates[2], candidates[best]};
+    candidates.erase(candidates.begin() + long(best) + 1, candidates.end());
+    candidates.erase(candidates.begin() + long(kFirstHand), candidates.begin() + long(best));
   }
   const auto samples = bench::measure(candidates, {.rounds = 15});
   const auto times = [&](size_t c) { return c < samples.size() ? bench::paired_ratio(samples[c], samples[0]).value : std::nan(""); };
-  return {bench::median(samples[0]), times(1), times(kFirstHand), times(2)};
+  return {bench::median(samples[0]), times(1), times(2), times(kFirstHand), times(3)};
 }
 
 void print_row(const std::string &norm, const std::string &shape, double error, const Times &t) {
-  std::printf("%-5s %9s %10.1e %8.1f  %14.2fx %12.2fx %7.2fx\n", norm.c_str(), shape.c_str(), error, t.generated * 1e6, t.scalar, t.hand,
-              t.copy);
+  std::printf("%-5s %9s %10.1e %8.1f %8.2fx %15.2fx %12.2fx %7.2fx\n", norm.c_str(), shape.c_str(), error, t.generated * 1e6, t.untuned,
+              t.scalar, t.hand, t.copy);
 }
 
 void compare(const std::vector<Input> &inputs) {
   std::printf("%zu LayerNorms on one thread: error against f64; time of the generated kernel, and of the others as multiples of it\n%s\n\n",
               inputs.size(), which(inputs[0]).c_str());
-  std::printf("%-5s %9s %10s %8s  %15s %13s %8s\n", "norm", "shape", "error", "us", "scalar loop -O3", "hand-written", "copy");
-  Times all{0, 1, 1, 1};
+  std::printf("%-5s %9s %10s %8s %9s %16s %13s %8s\n", "norm", "shape", "error", "us", "untuned", "scalar loop -O3", "hand-written",
+              "copy");
+  Times all{0, 1, 1, 1, 1};
   double worst = 0;
   for (const Input &input : inputs) {
     const Buffer x = aligned_copy(input.x), y = aligned_copy(input.x);
     generated(input, x.get(), y.get());
     const double wrong = error(input, y.get());
     worst = wrong <= worst ? worst : wrong;
+    if (!same_bits_untuned(input, x.get(), y.get()))
+      throw std::runtime_error(input.name + ": tuning changed a bit of the result");
     const Times times = measure(input, x.get(), y.get());
     print_row(input.name, std::to_string(input.rows) + "x" + std::to_string(input.cols), wrong, times);
     all.generated += times.generated;
-    for (auto ratio : {&Times::scalar, &Times::hand, &Times::copy}) // geometric means
+    for (auto ratio : {&Times::untuned, &Times::scalar, &Times::hand, &Times::copy}) // geometric means
       all.*ratio *= std::pow(times.*ratio, 1 / double(inputs.size()));
   }
   print_row("all", "", worst, all);
