@@ -26,7 +26,8 @@ void Emitter::emit(llvm::StringRef symbol, const NestStep &step) {
   auto function = LLVM::LLVMFuncOp::create(ir, symbol, LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ir.getContext()), types));
   mlir::Block *entry = function.addEntryBlock(ir);
   ir.setInsertionPointToStart(entry);
-  load_arguments(entry->getArgument(0));
+  arguments = entry->getArgument(0);
+  load_arguments();
   make_buffers();
   filled.assign(plan.program().nodes.size(), 0);
   if (step.kind == NestStep::whole)
@@ -38,15 +39,20 @@ void Emitter::emit(llvm::StringRef symbol, const NestStep &step) {
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
 }
 
-void Emitter::load_arguments(Value args) {
+/// An entry of nf_kernel_args, `offset` bytes from its beginning.
+Value Emitter::argument(mlir::Type type, size_t offset) {
+  return ir.load(type, ir.address(arguments, ir.getI8Type(), ir.i64(int64_t(offset))), 8);
+}
+
+void Emitter::load_arguments() {
   const Program &program = plan.program();
   for (int axis = 0; axis < rank(); ++axis)
-    extents.push_back(load_extent(args, axis));
+    extents.push_back(load_extent(axis));
   views.resize(program.tensors.size() + plan.temporaries.size());
   scalars.resize(program.scalars.size());
   const auto use = [&](int tensor) {
     if (!views[size_t(tensor)].base)
-      views[size_t(tensor)] = make_view(args, tensor);
+      views[size_t(tensor)] = make_view(tensor);
   };
   for (const Axis &axis : program.axes)
     if (axis.length >= 0)
@@ -56,15 +62,14 @@ void Emitter::load_arguments(Value args) {
     if (n.op == Op::tensor)
       use(n.symbol);
     if (n.op == Op::scalar && !scalars[size_t(n.symbol)]) {
-      Value at = ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, scalars)) + 8 * n.symbol));
-      Value scalar = ir.load(ir.getF64Type(), at, 8);
+      Value scalar = argument(ir.getF64Type(), offsetof(nf_kernel_args, scalars) + 8 * size_t(n.symbol));
       scalars[size_t(n.symbol)] = compute_type.isF64() ? scalar : Value(arith::TruncFOp::create(ir, compute_type, scalar));
     }
   }
   for (size_t t = 0; t < plan.temporaries.size(); ++t)
     use(int(program.tensors.size() + t));
   if (record)
-    records = load_buffer(args, record->buffer);
+    records = load_buffer(record->buffer);
   const auto use_written = [&](const std::vector<Write> &writes) {
     for (const Write &write : writes)
       use(write.tensor);
@@ -74,25 +79,23 @@ void Emitter::load_arguments(Value args) {
     use_written(sweep.writes), use_written(sweep.row_writes);
 }
 
-Value Emitter::load_buffer(Value args, int64_t buffer) {
-  return ir.load(ir.pointer_type(), ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, buffers)) + 8 * buffer)), 8);
-}
+Value Emitter::load_buffer(int buffer) { return argument(ir.pointer_type(), offsetof(nf_kernel_args, buffers) + 8 * size_t(buffer)); }
 
-Value Emitter::load_extent(Value args, int axis) {
+Value Emitter::load_extent(int axis) {
   const CollapsedAxis &collapsed = plan.specialized.axes[size_t(axis)];
   if (collapsed.extent.fixed())
     return ir.i64(collapsed.extent.lo);
   Value product = ir.i64(1);
   for (int part : collapsed.parts) {
     const Extent &extent = plan.problem.extents[size_t(part)];
-    Value at = ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, extents)) + 8 * part));
-    product = ir.mul(product, extent.fixed() ? ir.i64(extent.lo) : ir.load(ir.getI64Type(), at, 8));
+    product = ir.mul(product,
+                     extent.fixed() ? ir.i64(extent.lo) : argument(ir.getI64Type(), offsetof(nf_kernel_args, extents) + 8 * size_t(part)));
   }
   return product;
 }
 
 /// Strides of a dense tensor follow from the extents; others are read from the arguments, but the innermost one of Layout::rows is 1.
-View Emitter::make_view(Value args, int tensor) {
+View Emitter::make_view(int tensor) {
   const Program &program = plan.program();
   const size_t count = program.tensors.size();
   const bool temporary = size_t(tensor) >= count;
@@ -100,9 +103,8 @@ View Emitter::make_view(Value args, int tensor) {
   view.dtype = temporary ? plan.specialized.compute : *plan.specialized.dtypes[size_t(tensor)];
   view.axes = temporary ? plan.temporaries[size_t(tensor) - count].axes : program.axes_of(program.tensors[size_t(tensor)]);
   const Layout layout = temporary ? Layout::dense : plan.specialized.layouts[size_t(tensor)];
-  view.base = temporary ? load_buffer(args, tensor - int64_t(count))
-                        : ir.load(ir.pointer_type(),
-                                  ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, tensors)) + 8 * tensor)), 8);
+  view.base =
+      temporary ? load_buffer(tensor - int(count)) : argument(ir.pointer_type(), offsetof(nf_kernel_args, tensors) + 8 * size_t(tensor));
   view.stride.resize(size_t(rank()));
   Value inside = ir.i64(1);
   bool innermost = true;
@@ -112,9 +114,8 @@ View Emitter::make_view(Value args, int tensor) {
     if (layout == Layout::dense || (layout == Layout::rows && innermost)) {
       view.stride[size_t(axis)] = inside;
     } else {
-      const int64_t element = int64_t(tensor) * NF_MAX_AXES + plan.specialized.axes[size_t(axis)].parts.back();
-      view.stride[size_t(axis)] =
-          ir.load(ir.getI64Type(), ir.address(args, ir.getI8Type(), ir.i64(int64_t(offsetof(nf_kernel_args, strides)) + 8 * element)), 8);
+      const size_t element = size_t(tensor) * NF_MAX_AXES + size_t(plan.specialized.axes[size_t(axis)].parts.back());
+      view.stride[size_t(axis)] = argument(ir.getI64Type(), offsetof(nf_kernel_args, strides) + 8 * element);
     }
     if (axis == shape.vector_axis)
       view.contiguous = innermost && layout != Layout::any;
@@ -128,24 +129,30 @@ View Emitter::make_view(Value args, int tensor) {
 void Emitter::make_buffers() {
   if (!residency.slots)
     return;
-  Value memory = ir.stack(residency.row_bytes() * mapping.rows);
+  Value memory = buffer_memory(residency.row_bytes() / sharers() * mapping.rows);
   for (int slot = 0; slot < residency.slots; ++slot) {
     View view;
     view.dtype = plan.specialized.compute;
     view.axes = shape.nest.reduced | axis_bit(shape.vector_axis);
-    view.base = ir.address(memory, ir.getI8Type(), ir.i64(residency.slot_bytes * slot));
+    view.base = ir.address(memory, ir.getI8Type(), ir.i64(residency.slot_bytes / sharers() * slot));
     view.stride.resize(size_t(rank()));
     int64_t inside = 1;
     for (int axis = rank() - 1; axis >= 0; --axis) {
       if (!(view.axes & axis_bit(axis)))
         continue;
-      view.stride[size_t(axis)] = ir.i64(inside);
+      view.stride[size_t(axis)] = ir.i64(inside / (axis == shape.vector_axis ? 1 : sharers()));
       const int64_t extent = shape.nest.reduced & axis_bit(axis) ? plan.specialized.axes[size_t(axis)].extent.lo : 1;
       inside *= axis == shape.vector_axis ? (shape.inner ? padded_run(shape, extent) : shape.width) : extent;
     }
     view.contiguous = view.own = true;
     views.push_back(view);
   }
+}
+
+void Emitter::write_row_outputs(const std::vector<Write> &writes, Frames &rows) {
+  for (const Write &row_write : writes)
+    for (Frame &frame : rows)
+      write(row_write, frame, /*asks=*/true);
 }
 
 /// The frame of one kept index: `item` counts the kept axes other than the vector axis, innermost fastest.
@@ -229,13 +236,11 @@ void Emitter::emit_rows(Frames &rows) {
   for (size_t r = 0; r < rows.size(); ++r)
     for (int slot = 0; slot < residency.slots; ++slot) {
       const size_t buffer = views.size() - size_t(residency.slots - slot);
-      rows[r].pointer[buffer] = ir.address(views[buffer].base, ir.getI8Type(), ir.i64(residency.row_bytes() * int64_t(r)));
+      rows[r].pointer[buffer] = ir.address(views[buffer].base, ir.getI8Type(), ir.i64(residency.row_bytes() / sharers() * int64_t(r)));
     }
   for (NodeId id : shape.nest.rows)
     evaluate(id, rows);
-  for (const Write &row_write : shape.nest.row_writes)
-    for (Frame &frame : rows)
-      write(row_write, frame, /*asks=*/true);
+  write_row_outputs(shape.nest.row_writes, rows);
   for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
     emit_sweep(sweep, rows);
 }

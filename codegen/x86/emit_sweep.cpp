@@ -33,7 +33,7 @@ ReduceTree SweepEmitter::make_tree(size_t rows) {
     for (NodeId id : sweep.reductions)
       for (const Accumulator &accumulator : accumulators_of(kernel.node(id).op))
         all.push_back(accumulator);
-  const mlir::VectorType type = ir.vector(shape.width, kernel.compute_type);
+  const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
   const ChunkShape chunks = all.empty() ? ChunkShape::one : chunk_shape(kernel.plan, shape, kernel.numerics);
   constexpr int64_t kAddressable = int64_t(1) << 47; // elements that fit a 47-bit address space
   const int64_t points = std::min(kAddressable, extent_over(kernel.plan, shape.nest.reduced).hi);
@@ -55,7 +55,7 @@ void SweepEmitter::settle(Frames &rows, const Values &results) {
       if (kernel.node(id).op != Op::sum)
         sum = with_nans(ir, sum, *result++);
       if (shape.inner)
-        sum = fold_lanes(ir, kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum, kernel.numerics.fold_high);
+        sum = kernel.fold(kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum);
       else if (!kernel.varies(id, shape.vector_axis))
         sum = ir.first_lane(sum);
       rows[r].value[size_t(id)] = sum;
@@ -68,7 +68,7 @@ void SweepEmitter::spread_scalars(Frames &rows) {
     for (Frame &frame : rows)
       if (kernel.is_bound(kernel.node(id).axes, frame) && frame.value[size_t(id)]) {
         const int width = frame.lanes.width;
-        frame.lanes.width = shape.width;
+        frame.lanes.width = kernel.lane_count();
         kernel.in_lanes(id, frame);
         frame.lanes.width = width;
       }
@@ -261,6 +261,8 @@ void SweepEmitter::accumulate(NodeId reduction, Accumulator accumulator, Frame &
   sum = shape.inner && frame.lanes.mask ? Value(arith::SelectOp::create(ir, frame.lanes.mask, next, sum)) : next;
 }
 
+Value Emitter::fold(Op reduction, Value vector) { return fold_lanes(ir, reduction, vector, numerics.fold_high); }
+
 void Emitter::emit_sweep(size_t index, Frames &rows) {
   const Sweep &sweep = shape.nest.sweeps[index];
   SweepEmitter(*this, index, rows.size()).run(rows);
@@ -268,9 +270,7 @@ void Emitter::emit_sweep(size_t index, Frames &rows) {
     filled[size_t(id)] = 1;
   for (NodeId id : sweep.rows)
     evaluate(id, rows);
-  for (const Write &row_write : sweep.row_writes)
-    for (Frame &frame : rows)
-      write(row_write, frame, /*asks=*/true);
+  write_row_outputs(sweep.row_writes, rows);
 }
 
 } // namespace normforge::x86

@@ -5,6 +5,7 @@
 //   emit_point.cpp    the value of a node at the point where the loops stand
 //   access.cpp        addresses, loads and stores, masks
 //   reduce_tree.cpp   accumulators and the order in which they merge
+// What depends on the machine is virtual: a GPU's threads share a block of lanes (codegen/cuda/emitter.h).
 #pragma once
 
 #include "codegen/target.h"
@@ -56,16 +57,28 @@ public:
   /// `record`: of a nest whose rows are split.
   Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target,
           const std::optional<RowRecord> &record);
+  virtual ~Emitter() = default;
 
   /// Emits `void symbol(const nf_kernel_args *, i64 begin, i64 end)` for a step of the nest at the insertion point.
   void emit(llvm::StringRef symbol, const NestStep &step);
 
-private:
+protected:
+  // What the machine decides
+  virtual Value argument(mlir::Type type, size_t offset);
+  virtual Value buffer_memory(int64_t bytes) { return ir.stack(bytes); }
+  virtual int sharers() const { return 1; }              ///< how many own a part each of a row's buffer
+  virtual int lane_count() const { return shape.width; } ///< of the vectors that stand for a block
+  virtual Lanes lanes_of(int width, Value active);
+  virtual Value load(int tensor, const Frame &frame);
+  virtual void store(int tensor, Value value, const Frame &frame, bool nontemporal = false);
+  virtual Value fold(Op reduction, Value vector);
+  virtual void write_row_outputs(const std::vector<Write> &writes, Frames &rows);
+
   // emit_kernel.cpp
-  void load_arguments(Value args);
-  View make_view(Value args, int tensor);
-  Value load_extent(Value args, int axis);
-  Value load_buffer(Value args, int64_t buffer);
+  void load_arguments();
+  View make_view(int tensor);
+  Value load_extent(int axis);
+  Value load_buffer(int buffer);
   void emit_items(Value begin, Value end);
   using RowsBody = std::function<void(Frames &rows)>;
   void at_item(Value item, int rows, const RowsBody &body);
@@ -107,12 +120,9 @@ private:
   void rebind(Frame &frame, int axis, Value index);
   Value address_of(const View &view, size_t index, const Frame &frame);
   Value bound_of(int axis, const Frame &frame);
-  Lanes lanes_of(int width, Value active);
   unsigned buffer_alignment(mlir::VectorType type) const;
-  Value load(int tensor, const Frame &frame);
   Value widened(const View &view, Value stored);
   Value narrowed(const View &view, Value computed);
-  void store(int tensor, Value value, const Frame &frame, bool nontemporal = false);
   void write(const Write &write, Frame &frame, bool asks, bool nontemporal = false);
   int buffer_of(NodeId kept) const;
 
@@ -131,6 +141,7 @@ private:
   const bool short_nans;
   const bool paired; // lanes hold even elements, then odd ones
   mlir::Type compute_type;
+  Value arguments;            // the function's nf_kernel_args
   Value records;              // where the rows' records begin
   std::vector<char> filled;   // by node: its buffer holds the row's values
   std::vector<View> views;    // tensors, then temporaries, then row buffers

@@ -15,7 +15,7 @@ enum class Keep { reread, scratch, registers };
 struct X86Mapping {
   int rows;
   int unroll;
-  int vector; ///< bits
+  int vector; ///< bits of registers; 0: they hold one lane each
   int tile;   ///< elements
   Keep keep;
   bool stream;

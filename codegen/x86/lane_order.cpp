@@ -26,7 +26,7 @@ Expr round_to_bf16(Expr bits) { return bits + ((bits >> 16 & 1) + 0x7fff); }
 } // namespace
 
 bool pairs_lanes(const SweepPlan &plan, const NestShape &shape, const X86Mapping &mapping) {
-  if (shape.vector_axis < 0 || plan.specialized.compute != DType::f32 || shape.width < 2 * mapping.vector / 32)
+  if (shape.vector_axis < 0 || plan.specialized.compute != DType::f32 || !mapping.vector || shape.width < 2 * mapping.vector / 32)
     return false;
   const Program &program = plan.program();
   int bf16 = 0, others = 0; // vectors that move, those that all rows share counted once for all

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -24,6 +25,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/DialectConversion.h"
 #include "llvm/IR/LLVMContext.h"
@@ -60,6 +62,7 @@ mlir::LogicalResult lower_to_llvm_dialect(mlir::ModuleOp module) {
   mlir::populateFuncToLLVMConversionPatterns(types, patterns);
   mlir::LLVMConversionTarget target(*module.getContext());
   target.addLegalOp<mlir::ModuleOp>();
+  target.addLegalDialect<mlir::NVVM::NVVMDialect>();
   return mlir::applyFullConversion(module, target, std::move(patterns));
 }
 
@@ -70,15 +73,17 @@ mlir::MLIRContext &thread_context() {
     mlir::DialectRegistry registry;
     mlir::registerBuiltinDialectTranslation(registry);
     mlir::registerLLVMDialectTranslation(registry);
+    mlir::registerNVVMDialectTranslation(registry);
     auto made = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
     made->loadDialect<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect, mlir::index::IndexDialect,
-                      mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::scf::SCFDialect, mlir::vector::VectorDialect>();
+                      mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::NVVM::NVVMDialect, mlir::scf::SCFDialect,
+                      mlir::vector::VectorDialect>();
     return made;
   }();
   return *context;
 }
 
-std::string compile_module(mlir::ModuleOp module, const Target &target, const PipelineOptions &options, StageText *text) {
+std::unique_ptr<llvm::Module> translate(mlir::ModuleOp module, llvm::LLVMContext &context, StageText *text) {
   std::string diagnostics;
   mlir::ScopedDiagnosticHandler collect(module.getContext(), [&](mlir::Diagnostic &diagnostic) {
     diagnostics += (diagnostics.empty() ? "" : "; ") + diagnostic.str();
@@ -90,11 +95,15 @@ std::string compile_module(mlir::ModuleOp module, const Target &target, const Pi
   }
   if (mlir::failed(lower_loops(module)) || mlir::failed(lower_to_llvm_dialect(module)))
     throw InternalError("lowering to the llvm dialect failed: " + diagnostics);
-  llvm::LLVMContext context;
-  const std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context);
+  std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context);
   if (!translated)
     throw InternalError("translation to LLVM IR failed: " + diagnostics);
-  return emit_object(*translated, target, options.vector_bits, text);
+  return translated;
+}
+
+std::string compile_module(mlir::ModuleOp module, const Target &target, const PipelineOptions &options, StageText *text) {
+  llvm::LLVMContext context;
+  return emit_object(*translate(module, context, text), target, options.vector_bits, text);
 }
 
 } // namespace normforge::x86
