@@ -11,8 +11,8 @@
 namespace normforge::cli {
 namespace {
 
-constexpr void (*kVerbs[])(CLI::App &) = {add_list, add_check,   add_show,   add_run,    add_build,
-                                          add_tune, add_explain, add_replay, add_devices};
+constexpr void (*kVerbs[])(CLI::App &) = {add_list, add_check,   add_show,   add_run, add_build,
+                                          add_tune, add_explain, add_replay, add_db,  add_devices};
 
 /// Text of several lines locates itself (file:line:column); a single line says which program speaks.
 int fail(std::string_view message) {
@@ -21,15 +21,19 @@ int fail(std::string_view message) {
   return 1;
 }
 
+/// The innermost verb of the command line: `merge` of `db merge`.
 const CLI::App &chosen_verb(const CLI::App &program) {
   const auto verbs = program.get_subcommands();
-  return verbs.empty() ? program : *verbs.front();
+  return verbs.empty() ? program : chosen_verb(*verbs.front());
 }
 
 /// What is wrong with the command line. A flag that nobody knows comes before what it may have caused, such as a missing argument.
 std::string usage_error(const CLI::App &program, const CLI::ParseError &error) {
   const CLI::App &verb = chosen_verb(program);
-  const std::string help = "; see '" + (&verb == &program ? "" : program.get_name() + " ") + verb.get_name() + " --help'";
+  std::string words;
+  for (const CLI::App *app = &verb; app; app = app->get_parent())
+    words = app->get_name() + " " + words;
+  const std::string help = "; see '" + words + "--help'";
   for (const std::string &word : verb.remaining()) {
     std::vector<std::string> known;
     if (word.starts_with("-")) {
@@ -38,14 +42,14 @@ std::string usage_error(const CLI::App &program, const CLI::ParseError &error) {
           known.push_back("--" + name);
       return "unknown flag '" + word + "'" + did_you_mean(word.substr(0, word.find('=')), known) + help;
     }
-    if (&verb == &program) {
-      for (const CLI::App *sub : program.get_subcommands({}))
+    if (const auto verbs = verb.get_subcommands({}); !verbs.empty()) {
+      for (const CLI::App *sub : verbs)
         known.push_back(sub->get_name());
       return "unknown verb '" + word + "'" + did_you_mean(word, known) + help;
     }
     return "unexpected argument '" + word + "'" + help;
   }
-  return error.what() + help;
+  return (verb.get_subcommands({}).empty() ? error.what() : "give a verb") + help;
 }
 
 int run(int argc, char **argv) {
@@ -61,7 +65,7 @@ int run(int argc, char **argv) {
   } catch (const CLI::Success &success) { // --help, --version
     return program.exit(success);
   } catch (const CLI::ParseError &error) {
-    return fail(argc == 1 ? "give a verb; see 'normforge --help'" : usage_error(program, error));
+    return fail(usage_error(program, error));
   } catch (const UserError &error) {
     return fail(error.what());
   } catch (const std::bad_alloc &) {

@@ -15,6 +15,7 @@ void add_build(CLI::App &program);
 void add_tune(CLI::App &program);
 void add_explain(CLI::App &program);
 void add_replay(CLI::App &program);
+void add_db(CLI::App &program);
 void add_devices(CLI::App &program);
 
 } // namespace normforge::cli
