@@ -6,8 +6,10 @@
 #include <set>
 #include <tuple>
 
+#include "autotune/bands.h"
 #include "autotune/shapes.h"
 #include "codegen/hash.h"
+#include "codegen/package/function.h"
 
 namespace normforge {
 namespace {
@@ -50,8 +52,6 @@ double typical_seconds(const Times &times) {
 /// What a ranking goes by: the confirming run's ratio where there is one.
 const LogRatio &best_known(const Standing &standing) { return standing.confirmed.pairs ? standing.confirmed : standing.search; }
 
-bool slower(const LogRatio &ratio, double noise) { return ratio.pairs >= kLeastPairs && ratio.lo > noise; }
-
 ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_schedule, const std::string &default_schedule) {
   ShapeResult result{shape, 0, 0, {}, 0, false};
   const auto base = by_schedule.find(default_schedule);
@@ -83,75 +83,32 @@ ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_s
   return result;
 }
 
-/// What serving a shape with a schedule costs, as a log-ratio; what cannot be told from the default counts as equal to it. Infinite where
-/// it is slower or was not compared.
-double cost(const ShapeResult &shape, const std::string &schedule) {
-  constexpr double never = 1e9;
-  if (shape.standings.empty())
-    return 0;
-  const Standing *standing = shape.find(schedule);
-  if (standing == &shape.standings.front())
-    return 0;
-  if (!standing || standing->confirmed.pairs < kLeastPairs || slower(standing->confirmed, shape.noise) ||
-      slower(standing->cold, shape.cold_noise))
-    return never;
-  return wins(shape, *standing) ? standing->confirmed.value : 0;
-}
-
-std::vector<Band> make_bands(const Question &question, const std::vector<ShapeResult> &shapes) {
-  if (shapes.empty())
-    return {{question.problem, question.default_schedule, 1}};
-  std::set<std::string> schedules{question.default_schedule};
-  for (const ShapeResult &shape : shapes)
-    for (const Standing &standing : shape.standings)
-      schedules.insert(standing.schedule);
-  const int ladder = ladder_axis(question.problem);
-  std::vector<Band> bands;
-  for (size_t first = 0; first < shapes.size();) {
-    // The schedule that serves the longest stretch from here on; of several, the fastest. Such stretches make the fewest bands.
-    size_t longest = 0;
-    double least = 0;
-    std::string chosen;
-    for (const std::string &schedule : schedules) {
-      size_t end = first;
-      double total = 0;
-      for (; end < shapes.size(); ++end) {
-        const double best = shapes[end].best ? cost(shapes[end], shapes[end].standings[shapes[end].best].schedule) : 0;
-        const double mine = cost(shapes[end], schedule);
-        if (mine > best + std::log1p(kWithin))
-          break;
-        total += mine;
-      }
-      if (end - first > longest || (end - first == longest && longest && total < least))
-        longest = end - first, least = total, chosen = schedule;
-    }
-    Band band{question.problem, chosen, 1};
-    const size_t end = first + longest;
-    double worst = -1e9;
-    for (size_t i = first; i < end; ++i)
-      worst = std::max(worst, cost(shapes[i], chosen));
-    band.gain = std::exp(-worst);
-    if (ladder >= 0) { // bands meet half way, on the ladder's scale
-      const auto extent = [&](size_t i) { return double(shapes[i].shape.extents[size_t(ladder)].lo); };
-      const auto border = [&](size_t i) { return int64_t(std::sqrt(extent(i - 1) * extent(i))); };
-      Extent &range = band.problem.extents[size_t(ladder)];
-      if (first > 0)
-        range.lo = border(first) + 1;
-      if (end < shapes.size())
-        range.hi = border(end);
-    }
-    bands.push_back(std::move(band));
-    first = end;
-  }
-  return bands;
+/// Whether a Record's schedule may answer.
+bool admits(const Question &question, const std::string &schedule) {
+  return question.numerics || numerics_half(schedule) == numerics_half(question.default_schedule);
 }
 
 } // namespace
+
+void SettledNumerics::apply(Question &question) const {
+  const auto settled = halves.find(to_text(function_problem(question.problem)));
+  if (settled == halves.end())
+    return;
+  question.default_schedule.replace(0, question.default_schedule.find(" |"), settled->second);
+  question.numerics = false;
+}
+
+void SettledNumerics::learn(const Question &question, const Answer &answer) {
+  if (question.numerics)
+    halves.emplace(to_text(function_problem(question.problem)), numerics_half(answer.bands.front().schedule));
+}
 
 const Standing *ShapeResult::find(const std::string &schedule) const {
   const auto at = std::ranges::find(standings, schedule, &Standing::schedule);
   return at == standings.end() ? nullptr : &*at;
 }
+
+bool slower(const LogRatio &ratio, double noise) { return ratio.pairs >= kLeastPairs && ratio.lo > noise; }
 
 bool wins(const ShapeResult &shape, const Standing &standing) {
   return shape.noise > 0 && standing.confirmed.pairs >= kLeastPairs && standing.confirmed.hi < -shape.noise &&
@@ -184,11 +141,23 @@ std::vector<std::string> devices_of(const Database &database, Question question)
   return {found.begin(), found.end()};
 }
 
+std::string measured_default(const Database &database, const Question &question) {
+  std::string found;
+  for (const auto &[key, record] : database.records())
+    if (answers(key, question) && std::ranges::any_of(record.samples, &Samples::twin) &&
+        lies_within(parse_problem(key.problem, "database", question.directory), question.problem)) {
+      if (key.schedule == question.default_schedule)
+        return key.schedule;
+      found = key.schedule;
+    }
+  return found.empty() ? question.default_schedule : found;
+}
+
 ShapeResult compare(const Database &database, const Question &question, const Problem &shape) {
   const std::string text = to_text(shape);
   std::map<std::string, Times> by_schedule;
   for (const auto &[key, record] : database.records())
-    if (key.problem == text && record.rejected.empty() && answers(key, question))
+    if (key.problem == text && record.rejected.empty() && answers(key, question) && admits(question, key.schedule))
       collect(by_schedule[key.schedule], record, question.threads);
   return judge(shape, by_schedule, question.default_schedule);
 }
@@ -201,7 +170,7 @@ Answer choose(const Database &database, const Question &question) {
   std::vector<const Record *> measured;
   std::map<std::string, std::optional<Problem>> parsed;
   for (const auto &[key, record] : database.records()) {
-    if (!answers(key, question))
+    if (!answers(key, question) || !admits(question, key.schedule))
       continue;
     auto [at, added] = parsed.try_emplace(key.problem);
     if (added)

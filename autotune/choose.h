@@ -4,8 +4,12 @@
 // interval of its ratio lies beyond the noise floor, in samples of a confirming run, and when it is not slower beyond noise with cold
 // caches. Over all shapes, the fewest bands of the ladder are found such that one schedule serves each band: within kWithin of the best at
 // every shape in it, and slower than the default at none.
+//
+// Where the numerics half is open, too, all bands share one: that of the default, unless another serves every shape and is faster on the
+// whole. It is the half of every kernel of the function (codegen/package), so the first problem of a function decides it for the others.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +28,7 @@ struct Question {
   std::string default_schedule; ///< canonical
   std::string directory;        ///< where paths of norms start
   int threads = 1;
+  bool numerics = false; ///< whether schedules of other numerics halves than the default's may be chosen
 };
 
 /// One schedule at one shape, against the default.
@@ -64,13 +69,32 @@ struct Answer {
 /// The devices that Records answering the question, whatever its own device, were measured on.
 std::vector<std::string> devices_of(const Database &, Question question);
 
+/// The schedule that others were measured against, as the question has it or, where the problem was tuned as a part of a wider one or under
+/// another numerics half, as the Records have it: by its second samples of each round.
+std::string measured_default(const Database &, const Question &);
+
 /// All that Records say of one shape.
 ShapeResult compare(const Database &, const Question &, const Problem &shape);
 
 Answer choose(const Database &, const Question &);
 
+/// The numerics halves that were settled, by function, while problems are answered one after the other.
+class SettledNumerics {
+public:
+  /// Where an earlier problem of the function settled the half, it is that of the question's default, and no longer open.
+  void apply(Question &) const;
+  /// What the answer settles for its function.
+  void learn(const Question &, const Answer &);
+
+private:
+  std::map<std::string, std::string> halves; ///< by text of the function's problem
+};
+
 /// Whether `standing` may take the default's place: faster beyond noise when warm, no slower when cold.
 bool wins(const ShapeResult &, const Standing &standing);
+
+/// Whether the whole interval lies beyond the noise, on the slow side.
+bool slower(const LogRatio &, double noise);
 
 /// Whether a Record of `inner` says something about `outer`: the same but for extents, and those within its own.
 bool lies_within(const Problem &inner, const Problem &outer);

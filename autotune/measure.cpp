@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <sched.h>
 
 #include "autotune/shapes.h"
 #include "autotune/statistics.h"
@@ -23,7 +24,20 @@ double since(Clock::time_point start) { return std::chrono::duration<double>(Clo
 constexpr int kColdRounds = 9;
 constexpr int kFirstRounds = 3, kCrowd = 16; ///< rounds of a stage while there are more than kCrowd
 constexpr int kMiddleRounds = 5;
-constexpr double kSlowSeconds = 4e-3; ///< a call that takes so long leaves nothing in the caches that an untimed one before it would help
+constexpr size_t kLeastContenders = 4; ///< that are let in however long it takes; a call on gigabytes takes long
+constexpr double kSlowSeconds = 4e-3;  ///< a call that takes so long leaves nothing in the caches that an untimed one before it would help
+
+/// Keeps this process on the last `count` of the CPUs that it may use: interrupts tend to go to the first.
+void pin_to_cpus(int count) {
+  cpu_set_t usable, chosen;
+  CPU_ZERO(&chosen);
+  if (::sched_getaffinity(0, sizeof usable, &usable) != 0)
+    return;
+  for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && CPU_COUNT(&chosen) < count; --cpu)
+    if (CPU_ISSET(cpu, &usable))
+      CPU_SET(cpu, &chosen);
+  ::sched_setaffinity(0, sizeof chosen, &chosen);
+}
 
 /// What the child tells.
 struct Message {
@@ -162,7 +176,7 @@ void compete(Contest &contest, const MeasureOptions &options, Clock::time_point 
   const auto late = [&] { return since(start) > options.seconds; };
   const auto survivors = size_t(options.survivors);
   while (!options.confirms && contest.alive() > survivors) {
-    for (int i = 0, count = contest.alive() > size_t(kCrowd) ? kFirstRounds : kMiddleRounds; i < count; ++i)
+    for (int i = 0, count = contest.alive() > size_t(kCrowd) ? kFirstRounds : kMiddleRounds; i < count && (i == 0 || !late()); ++i)
       contest.round();
     contest.keep(late() ? survivors : std::max(survivors, (contest.alive() + 1) / 2));
   }
@@ -185,12 +199,15 @@ std::vector<Timings> measure(const SweepPlan &plan, const Target &target, const 
   const auto start = Clock::now();
   for (;;) {
     const auto work = [&](const Send &send) {
+      if (options.pin)
+        pin_to_cpus(options.threads);
       for (Regime regime : {Regime::warm, Regime::cold}) {
         if (regime == Regime::cold && !cold)
           continue;
         Contest contest(plan, target, shape, options, regime, send);
+        const double entering = regime == Regime::cold ? options.seconds : options.seconds / 2;
         for (size_t i = 0; i < kernels.size(); ++i)
-          if (timings[i].rejected.empty())
+          if (timings[i].rejected.empty() && (contest.alive() < kLeastContenders || since(start) < entering))
             contest.enter(int(i), *kernels[i], same_bits[i]);
         MeasureOptions share = options;
         if (regime == Regime::cold)

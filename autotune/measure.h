@@ -27,6 +27,7 @@ struct MeasureOptions {
   int survivors = 4;          ///< that reach it
   bool confirms = false;      ///< no halving: all kernels in all rounds, warm and then cold
   int64_t rotation_bytes = 0; ///< of cold calls
+  bool pin = false;           ///< to as many CPUs as threads
   double silence_seconds = 20;
 };
 

@@ -5,11 +5,13 @@
 #include <cmath>
 #include <set>
 
+#include "autotune/bands.h"
 #include "autotune/candidates.h"
 #include "autotune/measure.h"
 #include "autotune/shapes.h"
 #include "autotune/workload.h"
 #include "codegen/hash.h"
+#include "codegen/package/selection.h"
 #include "codegen/toolchain.h"
 #include "dsl/error.h"
 
@@ -27,7 +29,8 @@ struct Plan {
   int search_rounds; ///< of the last stage of a wave
   int confirm_rounds;
 };
-constexpr Plan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {1e9, 1, 0, 15, 31}}; // by Effort
+constexpr double kForever = 1e9;
+constexpr Plan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {kForever, 1, 0, 15, 31}}; // by Effort
 constexpr double kSearchShare = 0.6; ///< of a problem's time; the rest confirms
 constexpr int kMostFinalists = 6;    ///< beside the default
 constexpr double kGain = 0.005;      ///< a log-ratio that makes a candidate worth confirming, or a wave worth following
@@ -35,24 +38,21 @@ constexpr double kGain = 0.005;      ///< a log-ratio that makes a candidate wor
 /// One problem on its way.
 class ProblemSearch {
 public:
-  ProblemSearch(const Problem &problem, const SearchOptions &options, Database &known, double seconds, Progress progress,
+  ProblemSearch(const Question &question, const SearchOptions &options, Database &known, double seconds, Progress progress,
                 const ShowProgress &show, const std::function<bool()> &stop)
       : options(options), effort(kPlans[size_t(options.effort)]), known(known), begin(now()), end(begin + seconds),
-        plan(make_sweep_plan(problem)), space(space_of(plan, *options.target, *options.backend, options.numerics)),
-        question(question_for(problem, *options.target, *options.backend, options.threads, fingerprint(this_device()), options.directory)),
-        shapes(measured_shapes(problem)), candidates(space, options.cache, options.jobs, options.threads), state(std::move(progress)),
-        show(show), stop(stop) {
-    state.text = to_text(problem);
+        plan(make_sweep_plan(question.problem)), space(space_from(question)), question(question), shapes(measured_shapes(question.problem)),
+        candidates(space, options.cache, options.jobs, options.threads), state(std::move(progress)), show(show), stop(stop) {
+    state.text = to_text(question.problem);
     state.shapes = int(shapes.size());
   }
 
   SearchResult run() {
-    SearchResult result{plan.problem, {}, {}, 0, true};
+    SearchResult result{plan.problem, question, {}, {}, true};
     if (effort.waves > 0) {
       explore();
       result.complete = confirm();
     }
-    result.candidates = int(candidates.size());
     result.answer = choose(known, question);
     if (result.complete)
       result.entries = lock_entries(result.answer, question);
@@ -72,6 +72,13 @@ private:
   Progress state;
   const ShowProgress &show;
   const std::function<bool()> &stop;
+
+  /// Around the default, which may have another numerics half than it has by itself.
+  Space space_from(const Question &question) const {
+    Space space = space_of(plan, *options.target, *options.backend, question.numerics);
+    space.start = parse_schedule(question.default_schedule, options.backend->knobs(), space.start);
+    return space;
+  }
 
   double search_end() const { return begin + (end - begin) * kSearchShare; }
   std::function<bool()> stop_at(double time) const {
@@ -128,6 +135,7 @@ private:
       state.alive = count;
       report(doing);
     };
+    state.shape = 0; // of no shape in particular
     const std::vector<size_t> fresh =
         candidates.add(schedules, known_verdicts(), options.limit_seconds, progress, stop_at(candidates.size() ? search_end() : end));
     std::vector<Record> rejections;
@@ -165,6 +173,7 @@ private:
     MeasureOptions how{.threads = options.threads, .seed = options.seed, .seconds = seconds};
     how.rounds = confirms ? effort.confirm_rounds : effort.search_rounds;
     how.confirms = confirms;
+    how.pin = options.pin;
     how.rotation_bytes = rotation_bytes(parse_fingerprint(question.device).cache);
     how.silence_seconds = options.limit_seconds;
     const auto progress = [&](int alive) {
@@ -302,10 +311,11 @@ Question question_for(const Problem &problem, const Target &target, const Backen
 }
 
 std::vector<LockEntry> lock_entries(const Answer &answer, const Question &question) {
+  const std::string half = to_text(pinned_numerics(question.problem, find_target(question.target)));
   std::vector<LockEntry> entries;
   for (const Band &band : answer.bands)
     entries.push_back({to_text(band.problem), question.target, band.schedule, hash_text(question.problem.norm->hash), question.compiler,
-                       question.device, band.gain});
+                       question.device, band.gain, numerics_half(band.schedule) != half});
   return entries;
 }
 
@@ -321,11 +331,14 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
   }
   const double begin = now();
   std::vector<SearchResult> results;
+  SettledNumerics settled;
+  const std::string device = fingerprint(this_device());
   for (size_t i = 0; i < problems.size(); ++i) {
     if (stop && stop())
       break;
     const double left = options.budget_seconds > 0 ? begin + options.budget_seconds - now() : 0;
     const double share = kPlans[size_t(options.effort)].seconds;
+    const double problem_begin = now();
     const double seconds = options.budget_seconds > 0 ? std::max(0.0, left / double(problems.size() - i)) : share;
     Progress state;
     state.problem = int(i) + 1;
@@ -334,10 +347,17 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
       if (!progress)
         return;
       Progress told = at;
-      told.seconds_left = options.budget_seconds > 0 ? begin + options.budget_seconds - now() : -1;
+      told.seconds_left = options.budget_seconds > 0 ? begin + options.budget_seconds - now()
+                          : share < kForever         ? problem_begin + share * double(problems.size() - i) - now()
+                                                     : -1;
       progress(told);
     };
-    results.push_back(ProblemSearch(problems[i], options, known, seconds, std::move(state), show, stop).run());
+    Question question = question_for(problems[i], *options.target, *options.backend, options.threads, device, options.directory);
+    question.numerics = options.numerics;
+    settled.apply(question);
+    results.push_back(ProblemSearch(question, options, known, seconds, std::move(state), show, stop).run());
+    if (results.back().complete)
+      settled.learn(question, results.back().answer);
     if (done)
       done(results.back());
   }

@@ -26,9 +26,10 @@ struct SearchOptions {
   double budget_seconds = 0; ///< for all problems together; 0: none
   uint64_t seed = 1;
   int threads = 1;           ///< of a call that is timed
+  bool pin = false;          ///< timed calls stay on as many CPUs, the last ones that this process may use
   int jobs = 0;              ///< threads that compile; 0: one per core
   bool resume = false;       ///< what the database has is not measured again
-  bool numerics = false;     ///< the numerics half is open, too
+  bool numerics = false;     ///< the numerics half is open, too; the first problem of a function decides it
   std::string database;      ///< file
   std::string directory;     ///< where paths of norms start
   std::string cache;         ///< directory of compiled kernels; empty: none
@@ -44,15 +45,15 @@ struct Progress {
   int shape = 0, shapes = 0;
   LogRatio best;                       ///< the best so far against the default at this shape
   double noise = 0;                    ///< floor, of that shape; 0: not known yet
-  double seconds_left = 0;             ///< of the budget; below 0: there is none
+  double seconds_left = 0;             ///< at most, of all problems; below 0: there is no limit
   std::map<std::string, int> rejected; ///< by cause
 };
 
 struct SearchResult {
   Problem problem;
+  Question question;
   Answer answer;
   std::vector<LockEntry> entries;
-  int candidates = 0;   ///< that were compiled, each machine code counted once
   bool complete = true; ///< false: stopped, or out of time before the first confirmation
 };
 
@@ -67,7 +68,7 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
 Question question_for(const Problem &, const Target &, const Backend &, int threads, const std::string &device,
                       const std::string &directory);
 
-/// The answer's bands as lines of a lockfile.
+/// The answer's bands as lines of a lockfile. They pin the numerics half where it is not the one that the function has by default.
 std::vector<LockEntry> lock_entries(const Answer &, const Question &);
 
 } // namespace normforge

@@ -6,10 +6,20 @@
 #include "autotune/lockfile.h"
 #include "autotune/search.h"
 
+namespace llvm::json {
+class Value;
+}
+
 namespace normforge::cli {
 
-/// A few lines on one problem: a line for each band of its range, and what was rejected.
+/// A few lines on one problem: a line for each band of its range, what was rejected, and whether bits change.
 std::string summary(const SearchResult &);
+
+/// The same for programs.
+llvm::json::Value json(const SearchResult &);
+
+/// "1 shape", "2 shapes".
+std::string counted(size_t count, std::string_view noun);
 
 /// The question that a database's Records answer for a problem: `device` by its fingerprint; empty: this machine if it has Records, else
 /// the one that has. Throws UserError when there are none, or several devices to choose from.

@@ -13,11 +13,12 @@ namespace {
 constexpr auto kTerminalPause = std::chrono::milliseconds(100);
 constexpr auto kPlainPause = std::chrono::seconds(10);
 
+/// The problem comes last: it is what a narrow terminal can do without.
 std::string line(const Progress &at) {
-  std::string text = llvm::formatv("[{0}/{1}] {2}: {3}", at.problem, at.problems, at.text, at.doing);
+  std::string text = llvm::formatv("[{0}/{1}] {2}", at.problem, at.problems, at.doing);
   if (at.shape)
-    text += llvm::formatv(", shape {0} of {1}", at.shape, at.shapes);
-  text += llvm::formatv(", {0} of {1} candidates", at.alive, std::max(at.alive, at.tried));
+    text += llvm::formatv(" shape {0} of {1}", at.shape, at.shapes);
+  text += llvm::formatv(", {0} of {1} alive", at.alive, std::max(at.alive, at.tried));
   if (at.best.pairs)
     text += ", best " + gain_text(at.best);
   if (at.noise > 0)
@@ -26,7 +27,7 @@ std::string line(const Progress &at) {
     text += llvm::formatv(", {0} rejected ({1})", count, cause);
   if (at.seconds_left >= 0)
     text += ", " + duration_text(at.seconds_left) + " left";
-  return text;
+  return text + ": " + at.text;
 }
 
 size_t terminal_width() {

@@ -6,6 +6,8 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/files.h"
+#include "dsl/error.h"
+#include "llvm/Support/JSON.h"
 
 namespace normforge::cli {
 namespace {
@@ -13,24 +15,36 @@ namespace {
 struct ReplayFlags {
   std::string problems, target, database = "normforge.db", lock, device;
   int threads = 1;
+  bool numerics = false, json = false;
 };
 
 void replay(const ReplayFlags &flags) {
   const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
+  if (problems.empty())
+    throw UserError(flags.problems + ": there is no problem to decide on; write a line such as 'layer_norm cols=768'");
   const Target &target = chosen_target(flags.target);
   const Database database = load_database(flags.database);
   Lockfile lock = flags.lock.empty() ? Lockfile{} : read_lockfile(flags.lock);
   std::string text;
+  llvm::json::Array report;
+  SettledNumerics settled;
   for (const Problem &problem : problems) {
-    const Question question =
+    Question question =
         stored_question(database, problem, target, flags.threads, flags.device, std::filesystem::path(flags.problems).parent_path());
-    SearchResult result{problem, choose(database, question), {}, 0, true};
+    question.numerics = flags.numerics;
+    settled.apply(question);
+    SearchResult result{problem, question, choose(database, question), {}, true};
+    settled.learn(question, result.answer);
     put_entries(lock, problem, target, lock_entries(result.answer, question));
     text += summary(result);
+    report.push_back(json(result));
   }
   if (!flags.lock.empty())
     write_files({{flags.lock, to_text(lock)}});
-  print(text);
+  if (flags.json)
+    print_json(std::move(report));
+  else
+    print(text);
 }
 
 } // namespace
@@ -50,6 +64,8 @@ void add_replay(CLI::App &program) {
       ->capture_default_str();
   verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")
       ->type_name("TEXT");
+  verb->add_flag("--numerics", flags->numerics, "Choose the numerics half, too, as 'normforge tune --numerics' does");
+  verb->add_flag("--json", flags->json, "Print what was chosen as JSON");
   verb->callback([flags] { replay(*flags); });
 }
 

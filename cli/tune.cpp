@@ -12,6 +12,7 @@
 #include "codegen/package/files.h"
 #include "codegen/package/kernel_cache.h"
 #include "dsl/error.h"
+#include "llvm/Support/JSON.h"
 
 namespace normforge::cli {
 namespace {
@@ -20,7 +21,7 @@ struct TuneFlags {
   std::string problems, target, effort = "quick", budget, database = "normforge.db", lock = "normforge.lock", cache;
   int threads = 1, jobs = 0;
   uint64_t seed = 1;
-  bool resume = false;
+  bool resume = false, numerics = false, pin = false, json = false;
 };
 
 constexpr std::pair<const char *, Effort> kEfforts[] = {
@@ -66,6 +67,8 @@ void tune(const TuneFlags &flags) {
   options.threads = flags.threads;
   options.jobs = flags.jobs;
   options.resume = flags.resume;
+  options.numerics = flags.numerics;
+  options.pin = flags.pin;
   options.database = flags.database;
   options.cache = flags.cache.empty() ? default_cache_directory() : flags.cache;
   options.directory = std::filesystem::path(flags.problems).parent_path();
@@ -74,21 +77,27 @@ void tune(const TuneFlags &flags) {
   ProgressLine line;
   const auto previous = std::signal(SIGINT, interrupt);
   Lockfile lock = before;
+  llvm::json::Array report;
   const auto done = [&](const SearchResult &result) {
     line.clear();
-    print(summary(result));
+    if (flags.json)
+      report.push_back(json(result));
+    else
+      print(summary(result));
     if (result.complete)
       put_entries(lock, result.problem, *options.target, result.entries);
     write_files({{flags.lock, to_text(lock)}});
   };
-  std::vector<SearchResult> results;
   try {
-    results = search(problems, options, [&](const Progress &at) { line.show(at); }, done, [] { return interrupted != 0; });
+    search(problems, options, [&](const Progress &at) { line.show(at); }, done, [] { return interrupted != 0; });
   } catch (...) {
     line.clear();
     throw;
   }
   std::signal(SIGINT, previous);
+  line.clear();
+  if (flags.json)
+    print_json(std::move(report));
   if (interrupted)
     throw UserError("stopped; all that was measured is in " + flags.database + ", and --resume goes on from there");
 }
@@ -119,6 +128,10 @@ void add_tune(CLI::App &program) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   verb->add_flag("--resume", flags->resume, "Don't measure again what the database has");
+  verb->add_flag("--numerics", flags->numerics,
+                 "Search the numerics half, too: other bits than the default's. The first problem of a function decides it for the others");
+  verb->add_flag("--pin", flags->pin, "Keep timed calls on as many CPUs as they have threads: the last ones that this process may use");
+  verb->add_flag("--json", flags->json, "Print what was chosen as JSON");
   verb->add_option("--seed", flags->seed, "Of inputs and of the order of measuring")->type_name("N")->capture_default_str();
   verb->add_option("--jobs", flags->jobs, "Threads that compile; 0: one per core")
       ->type_name("N")

@@ -81,9 +81,8 @@ TEST_F(Search, EveryCandidateLeavesItsSamples) {
 TEST_F(Search, ReplayGivesTheSameAnswer) {
   const Outcome first = run(options(plain));
   const SearchResult &result = first.results[0];
-  const Question question = question_for(result.problem, host_target(), plain, 1, result.entries[0].device, "");
-  const Answer again = choose(database(), question);
-  EXPECT_EQ(lock_entries(again, question), result.entries);
+  const Answer again = choose(database(), result.question);
+  EXPECT_EQ(lock_entries(again, result.question), result.entries);
 }
 
 TEST_F(Search, BrokenCandidatesAreContained) {
