@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 enum Frame : char { kMessage = 'm', kUserError = 'u', kInternalError = 'i', kDone = 'd' };
 constexpr size_t kHeader = 5;
 constexpr int kPollMilliseconds = 50; ///< how soon a stop is seen
+constexpr double kPatience = 8;       ///< on a busy machine a child may wait this many times longer than it is allowed to work
 
 void write_frame(int pipe, Frame kind, std::string_view text) {
   std::string bytes(1, kind);
@@ -59,6 +61,15 @@ void write_frame(int pipe, Frame kind, std::string_view text) {
 struct Child {
   pid_t id;
   int pipe;
+
+  /// Seconds that its threads have worked.
+  double worked() const {
+    clockid_t clock;
+    timespec time{};
+    if (::clock_getcpuclockid(id, &clock) == 0)
+      ::clock_gettime(clock, &time);
+    return double(time.tv_sec) + double(time.tv_nsec) * 1e-9;
+  }
 
   ~Child() {
     ::close(pipe);
@@ -111,10 +122,12 @@ Ending run_contained(const std::function<void(const Send &)> &work, const std::f
   Child child = start(work);
   std::string buffer;
   auto heard = Clock::now();
+  double worked = child.worked(); // until then
   for (;;) {
     if (stop && stop())
       return {Ending::stopped};
-    if (std::chrono::duration<double>(Clock::now() - heard).count() > silence_seconds)
+    const double silence = std::chrono::duration<double>(Clock::now() - heard).count();
+    if (silence > kPatience * silence_seconds || (silence > silence_seconds && child.worked() - worked > silence_seconds))
       return {Ending::silent, 0, silence_seconds};
     pollfd ready{child.pipe, POLLIN, 0};
     if (::poll(&ready, 1, kPollMilliseconds) <= 0)
@@ -128,6 +141,7 @@ Ending run_contained(const std::function<void(const Send &)> &work, const std::f
       return {Ending::crashed, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
     }
     heard = Clock::now();
+    worked = child.worked();
     buffer.append(block, size_t(count));
     size_t at = 0;
     for (uint32_t length; buffer.size() - at >= kHeader; at += kHeader + length) {

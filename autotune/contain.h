@@ -19,9 +19,9 @@ struct Ending {
 
 using Send = std::function<void(std::string_view message)>;
 
-/// Runs work(send) in a child process and hands what it sends to `receive`, here. The child is killed when it has sent nothing for
-/// `silence_seconds`, or when stop() says so; it dies with this process. What `work` throws is thrown here, with its kind and text. No
-/// other thread of this process may run meanwhile.
+/// Runs work(send) in a child process and hands what it sends to `receive`, here. The child is killed when it has worked for
+/// `silence_seconds` and sent nothing (or has waited for several times as long, on a busy machine), or when stop() says so; it dies with
+/// this process. What `work` throws is thrown here, with its kind and text. No other thread of this process may run meanwhile.
 Ending run_contained(const std::function<void(const Send &)> &work, const std::function<void(std::string_view)> &receive,
                      double silence_seconds, const std::function<bool()> &stop);
 

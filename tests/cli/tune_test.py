@@ -21,7 +21,7 @@ class Tune(ProgramTest):
     def tune(self, text, *words, problems="norms.problems"):
         """Runs a search with files of its own to its end; what it printed."""
         self.write(problems, text)
-        words = ("tune", problems, "--db", "db", "--lock", "lock", "--cache", "cache", "--budget", "20s", *words)
+        words = ("tune", problems, "--db", "db", "--lock", "lock", "--cache", "cache", "--budget", "100s", *words)
         result = run(*words, cwd=self.directory)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
