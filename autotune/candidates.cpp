@@ -124,7 +124,7 @@ void Candidates::check(const std::vector<size_t> &unchecked, double limit_second
     entrants.push_back({smaller ? &other[i] : &candidate.kernel, candidate.schedule.numerics == list[0]->schedule.numerics});
     of.push_back(order[i]);
   }
-  const std::vector<Verdict> verdicts = pass_gate(small_plan, entrants, limit_seconds, stop);
+  const std::vector<Verdict> verdicts = pass_gate(small, entrants, limit_seconds, stop);
   for (size_t i = 0; i < verdicts.size(); ++i)
     list[of[i]]->verdict = verdicts[i];
 }

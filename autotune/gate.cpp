@@ -166,9 +166,9 @@ Problem gate_problem(const Problem &problem) {
   return small;
 }
 
-std::vector<Verdict> pass_gate(const SweepPlan &plan, std::span<const Entrant> entrants, double limit_seconds,
+std::vector<Verdict> pass_gate(const Problem &problem, std::span<const Entrant> entrants, double limit_seconds,
                                const std::function<bool()> &stop) {
-  Judge judge(plan.problem, prepare(plan.problem));
+  Judge judge(problem, prepare(problem));
   std::vector<Verdict> verdicts;
   while (verdicts.size() < entrants.size()) { // a child for those that are left; a new one after each that ends it
     const size_t first = verdicts.size();

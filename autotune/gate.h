@@ -7,7 +7,7 @@
 
 #include "autotune/contain.h"
 #include "codegen/kernel.h"
-#include "codegen/sweep_plan.h"
+#include "dsl/problem.h"
 
 namespace normforge {
 
@@ -26,10 +26,10 @@ struct Entrant {
   bool same_bits = true;
 };
 
-/// Verdicts in the entrants' order, about kernels compiled from `plan`. The first is the default, which others are compared with; when it
-/// crashes, all are rejected. Kernels run in a child process; one that takes more than `limit_seconds` is rejected. Verdicts come
-/// short when stop() says so.
-std::vector<Verdict> pass_gate(const SweepPlan &plan, std::span<const Entrant> entrants, double limit_seconds,
+/// Verdicts in the entrants' order, about kernels compiled from `problem`. The first is the default, which others are compared with; when
+/// it crashes, all are rejected. Kernels run in a child process; one that takes more than `limit_seconds` is rejected. Verdicts come short
+/// when stop() says so.
+std::vector<Verdict> pass_gate(const Problem &problem, std::span<const Entrant> entrants, double limit_seconds,
                                const std::function<bool()> &stop);
 
 } // namespace normforge

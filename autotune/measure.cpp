@@ -63,14 +63,16 @@ struct Contender {
 /// The child's side: kernels on one workload.
 class Contest {
 public:
-  Contest(const SweepPlan &plan, const Target &target, const Problem &shape, const MeasureOptions &options, Regime regime, const Send &send)
+  Contest(const Problem &problem, const Target &target, const Problem &shape, const MeasureOptions &options, Regime regime,
+          const Send &send)
       : options(options), regime(regime), send(send), work(shape, options.seed, regime == Regime::cold ? options.rotation_bytes : 0),
-        plan(plan), target(target), extents(fixed_extents(shape)), scalars(scalar_values(shape.norm->program, {})), random(options.seed) {}
+        problem(problem), target(target), extents(fixed_extents(shape)), scalars(scalar_values(shape.norm->program, {})),
+        random(options.seed) {}
 
   /// Takes a kernel in: calls it once, to see that it writes what the default (the first) does, and finds how many calls make a sample.
   void enter(int index, const Kernel &kernel, bool same_bits) {
     tell(send, {Message::starting, index});
-    Contender contender{index, CompiledCall(plan, target, kernel), 1, 0, {}};
+    Contender contender{index, CompiledCall(problem, target, kernel), 1, 0, {}};
     contender.call.bind(extents, work.tensors(0), scalars);
     work.poison(0);
     work.restore(0);
@@ -128,7 +130,7 @@ private:
   Regime regime;
   const Send &send;
   Workload work;
-  const SweepPlan &plan;
+  const Problem &problem;
   const Target &target;
   std::vector<int64_t> extents;
   std::vector<double> scalars;
@@ -191,7 +193,7 @@ uint64_t new_run() {
 
 } // namespace
 
-std::vector<Timings> measure(const SweepPlan &plan, const Target &target, const Problem &shape, std::span<const Kernel *const> kernels,
+std::vector<Timings> measure(const Problem &problem, const Target &target, const Problem &shape, std::span<const Kernel *const> kernels,
                              const std::vector<bool> &same_bits, const MeasureOptions &options, const std::function<void(int)> &progress,
                              const std::function<bool()> &stop) {
   std::vector<Timings> timings(kernels.size());
@@ -204,7 +206,7 @@ std::vector<Timings> measure(const SweepPlan &plan, const Target &target, const 
       for (Regime regime : {Regime::warm, Regime::cold}) {
         if (regime == Regime::cold && !cold)
           continue;
-        Contest contest(plan, target, shape, options, regime, send);
+        Contest contest(problem, target, shape, options, regime, send);
         const double entering = regime == Regime::cold ? options.seconds : options.seconds / 2;
         for (size_t i = 0; i < kernels.size(); ++i)
           if (timings[i].rejected.empty() && (contest.alive() < kLeastContenders || since(start) < entering))

@@ -13,8 +13,8 @@
 #include "autotune/contain.h"
 #include "autotune/record.h"
 #include "codegen/kernel.h"
-#include "codegen/sweep_plan.h"
 #include "codegen/target.h"
+#include "dsl/problem.h"
 
 namespace normforge {
 
@@ -37,11 +37,11 @@ struct Timings {
   std::vector<Samples> samples; ///< one for each regime, and the default's twins
 };
 
-/// Measures kernels compiled from `plan` on calls of `shape`, a problem of fixed extents within its own; the first kernel is the default.
-/// `progress` is told of each round. Everything runs in a child process; a kernel that ends it, or whose results differ from the default's
-/// bits where `same_bits` says that they must not, is rejected, and the others are measured again without it. When stop() says so, what
-/// came until then is returned.
-std::vector<Timings> measure(const SweepPlan &plan, const Target &target, const Problem &shape, std::span<const Kernel *const> kernels,
+/// Measures kernels compiled from `problem` on calls of `shape`, a problem of fixed extents within its own; the first kernel is the
+/// default. `progress` is told of each round. Everything runs in a child process; a kernel that ends it, or whose results differ from the
+/// default's bits where `same_bits` says that they must not, is rejected, and the others are measured again without it. When stop() says
+/// so, what came until then is returned.
+std::vector<Timings> measure(const Problem &problem, const Target &target, const Problem &shape, std::span<const Kernel *const> kernels,
                              const std::vector<bool> &same_bits, const MeasureOptions &options,
                              const std::function<void(int alive)> &progress, const std::function<bool()> &stop);
 

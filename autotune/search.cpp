@@ -182,7 +182,7 @@ private:
     };
     // A stage that ran out of time ends by itself; what does not is stopped a while later.
     std::vector<Timings> timings =
-        measure(plan, *options.target, shape, kernels, same_bits, how, progress, stop_at(std::max(now() + seconds, end) + 2));
+        measure(plan.problem, *options.target, shape, kernels, same_bits, how, progress, stop_at(std::max(now() + seconds, end) + 2));
     std::vector<Record> records;
     for (size_t i = 0; i < all.size(); ++i) {
       Record record{key(shape, candidates[all[i]]), timings[i].rejected, candidates[all[i]].verdict.deviation,

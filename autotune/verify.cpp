@@ -149,7 +149,7 @@ private:
     MeasureOptions how{.threads = options.threads, .seed = options.seed, .rounds = kRounds, .confirms = true};
     how.rotation_bytes = rotation_bytes(parse_fingerprint(question.device).cache);
     how.silence_seconds = options.limit_seconds;
-    const std::vector<Timings> timings = measure(plan, *options.target, shape, kernels, {true, same_bits}, how, [](int) {}, stop);
+    const std::vector<Timings> timings = measure(plan.problem, *options.target, shape, kernels, {true, same_bits}, how, [](int) {}, stop);
     if (!timings[1].rejected.empty())
       return result.broken.push_back({record.key, timings[1].rejected});
     Database fresh;

@@ -15,8 +15,8 @@ struct CompiledCall::State {
   std::vector<std::max_align_t> args;
   std::vector<std::byte> workspace;
 
-  State(const SweepPlan &plan, const Target &target, const Kernel &kernel) : table(plan.problem), loaded(kernel) {
-    table.add_kernel(plan, target, kernel, loaded.steps());
+  State(const Problem &problem, const Target &target, const Kernel &kernel) : table(problem), loaded(kernel) {
+    table.add_kernel(problem, target, kernel, loaded.steps());
     args.resize((size_t(table.args_bytes()) + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
   }
 
@@ -34,10 +34,8 @@ struct CompiledCall::State {
   }
 };
 
-CompiledCall::CompiledCall(const SweepPlan &plan, const Schedule &schedule, const Target &target)
-    : CompiledCall(plan, target, backend_for(target).compile(plan, schedule, target, plan.program().name)) {}
-CompiledCall::CompiledCall(const SweepPlan &plan, const Target &target, const Kernel &kernel)
-    : state(std::make_unique<State>(plan, target, kernel)) {}
+CompiledCall::CompiledCall(const Problem &problem, const Target &target, const Kernel &kernel)
+    : state(std::make_unique<State>(problem, target, kernel)) {}
 CompiledCall::~CompiledCall() = default;
 CompiledCall::CompiledCall(CompiledCall &&) noexcept = default;
 CompiledCall &CompiledCall::operator=(CompiledCall &&) noexcept = default;

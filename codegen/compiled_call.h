@@ -13,9 +13,10 @@ namespace normforge {
 class CompiledCall {
 public:
   /// Compiles and loads. Throws UserError when `schedule` does not apply or this machine cannot run `target`.
-  CompiledCall(const SweepPlan &plan, const Schedule &schedule, const Target &target);
-  /// Loads what was compiled from `plan` for `target`.
-  CompiledCall(const SweepPlan &plan, const Target &target, const Kernel &kernel);
+  CompiledCall(const SweepPlan &plan, const Schedule &schedule, const Target &target)
+      : CompiledCall(plan.problem, target, backend_for(target).compile(plan, schedule, target, plan.program().name)) {}
+  /// Loads what was compiled from `problem` for `target`.
+  CompiledCall(const Problem &problem, const Target &target, const Kernel &kernel);
   ~CompiledCall();
   CompiledCall(CompiledCall &&) noexcept;
   CompiledCall &operator=(CompiledCall &&) noexcept;

@@ -1,67 +1,34 @@
-// Loads an object with LLVM's RuntimeDyld: one memory block per kernel, mapped executable once its relocations are applied and unmapped
-// with the kernel. A kernel calls nothing, so there is nothing to resolve, and thousands of them can come and go while a tuner runs.
+// An image is mapped as it is, one block per kernel, executable once it is complete and unmapped with the kernel, so that thousands of
+// them can come and go while a tuner runs.
 #include "codegen/loader.h"
 
-#include "llvm/ExecutionEngine/RTDyldMemoryManager.h"
-#include "llvm/ExecutionEngine/RuntimeDyld.h"
-#include "llvm/ExecutionEngine/SectionMemoryManager.h"
-#include "llvm/Object/ObjectFile.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include <cerrno>
+#include <cstring>
+#include <sys/mman.h>
+#include <utility>
 
 #include "codegen/target.h"
 #include "dsl/error.h"
 
 namespace normforge {
-namespace {
 
-// A kernel that refers to anything outside itself is a bug of the code generator: the lookup finds nothing and RuntimeDyld reports the
-// name.
-struct NothingOutside final : llvm::LegacyJITSymbolResolver {
-  llvm::JITSymbol findSymbol(const std::string &) override { return nullptr; }
-  llvm::JITSymbol findSymbolInLogicalDylib(const std::string &) override { return nullptr; }
-};
-
-// Without unwind tables there are no frames to register with the C++ runtime.
-struct KernelMemory final : llvm::SectionMemoryManager {
-  KernelMemory() : SectionMemoryManager(/*MM=*/nullptr, /*ReserveAlloc=*/true) {}
-  void registerEHFrames(uint8_t *, uint64_t, size_t) override {}
-};
-
-} // namespace
-
-struct LoadedKernel::Code {
-  KernelMemory memory; // outlives the steps that point into it
-  std::vector<nf_step> steps;
-};
-
-LoadedKernel::LoadedKernel(const Kernel &kernel) : code(std::make_unique<Code>()) {
+LoadedKernel::LoadedKernel(const Kernel &kernel) {
   if (!runs_here(find_target(kernel.target)))
     throw UserError("this machine does not run " + kernel.target + " code; choose " + std::string(host_target().name) + " or lower");
-  llvm::Expected<std::unique_ptr<llvm::object::ObjectFile>> object =
-      llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(kernel.object, "kernel"));
-  if (!object)
-    throw InternalError("a kernel's object is malformed: " + llvm::toString(object.takeError()));
-  NothingOutside outside;
-  llvm::RuntimeDyld linker(code->memory, outside);
-  linker.loadObject(**object);
-  linker.resolveRelocations();
-  std::string error;
-  if (linker.hasError())
-    throw InternalError("a kernel does not load: " + linker.getErrorString().str());
-  if (code->memory.finalizeMemory(&error))
-    throw InternalError("a kernel's memory cannot be made executable: " + error);
+  internal_check(!kernel.image.empty());
+  void *mapped = ::mmap(nullptr, kernel.image.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED)
+    throw UserError(std::string("cannot get memory for a kernel: ") + std::strerror(errno));
+  code = {static_cast<char *>(mapped), Unmap{kernel.image.size()}};
+  std::memcpy(code.get(), kernel.image.data(), kernel.image.size());
+  if (::mprotect(code.get(), kernel.image.size(), PROT_READ | PROT_EXEC) != 0)
+    throw UserError(std::string("cannot make a kernel's memory executable: ") + std::strerror(errno));
   for (const Step &step : kernel.steps) {
-    const llvm::JITEvaluatedSymbol symbol = linker.getSymbol(step.symbol);
-    if (!symbol)
-      throw InternalError("a kernel's object lacks its symbol " + step.symbol);
-    code->steps.push_back({reinterpret_cast<nf_kernel_fn>(symbol.getAddress()), step.items});
+    internal_check(step.entry >= 0 && size_t(step.entry) < kernel.image.size());
+    run.push_back({reinterpret_cast<nf_kernel_fn>(code.get() + step.entry), step.items});
   }
 }
 
-LoadedKernel::~LoadedKernel() = default;
-LoadedKernel::LoadedKernel(LoadedKernel &&) noexcept = default;
-LoadedKernel &LoadedKernel::operator=(LoadedKernel &&) noexcept = default;
-
-const std::vector<nf_step> &LoadedKernel::steps() const { return code->steps; }
+void LoadedKernel::Unmap::operator()(char *memory) const { ::munmap(memory, bytes); }
 
 } // namespace normforge

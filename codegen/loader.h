@@ -1,6 +1,7 @@
 // Runs a compiled kernel inside this process: what the tuner measures, `normforge run` and the tests call.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -11,18 +12,19 @@ namespace normforge {
 /// Machine code of a kernel, loaded into this process until the object dies.
 class LoadedKernel {
 public:
-  /// Throws UserError when this machine cannot run the kernel's target, InternalError when the object does not load.
+  /// Loads the kernel's image. Throws UserError when this machine cannot run the kernel's target or has no memory for it.
   explicit LoadedKernel(const Kernel &);
-  ~LoadedKernel();
-  LoadedKernel(LoadedKernel &&) noexcept;
-  LoadedKernel &operator=(LoadedKernel &&) noexcept;
 
   /// By step of the kernel, ready to call.
-  const std::vector<nf_step> &steps() const;
+  const std::vector<nf_step> &steps() const { return run; }
 
 private:
-  struct Code;
-  std::unique_ptr<Code> code;
+  struct Unmap {
+    size_t bytes = 0;
+    void operator()(char *) const;
+  };
+  std::unique_ptr<char, Unmap> code{nullptr, Unmap{}};
+  std::vector<nf_step> run;
 };
 
 } // namespace normforge

@@ -303,6 +303,24 @@ SweepPlan make_sweep_plan(const Problem &problem, const PassTrace &trace) {
   return plan;
 }
 
+std::pair<uint64_t, uint64_t> written_outputs(const SweepPlan &plan) {
+  const std::vector<Tensor> &tensors = plan.problem.norm->program.tensors;
+  uint64_t at_points = 0, at_rows = 0;
+  const auto mark = [&](const std::vector<Write> &writes, uint64_t &mask) {
+    for (const Write &write : writes)
+      if (size_t(write.tensor) < tensors.size() && tensors[size_t(write.tensor)].role == Tensor::output)
+        mask |= uint64_t(1) << write.tensor;
+  };
+  for (const Nest &nest : plan.nests) {
+    mark(nest.row_writes, at_rows);
+    for (const Sweep &sweep : nest.sweeps) {
+      mark(sweep.writes, at_points);
+      mark(sweep.row_writes, at_rows);
+    }
+  }
+  return {at_points, at_rows};
+}
+
 bool SweepPlan::transcendental() const {
   return std::ranges::any_of(program().nodes, [](const Node &node) { return info(node.op).transcendental; });
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dsl/specialize.h"
@@ -57,6 +58,10 @@ struct SweepPlan {
 };
 
 SweepPlan make_sweep_plan(const Problem &problem, const PassTrace &trace = {});
+
+/// Outputs (bits by tensor) that a sweep writes at every point, and those that are written once a row. A kernel must get the former; of the
+/// latter it leaves out what is null.
+std::pair<uint64_t, uint64_t> written_outputs(const SweepPlan &);
 
 /// What `show --stage=sweeps` prints.
 std::string to_text(const SweepPlan &);

@@ -207,9 +207,8 @@ void FunctionTable::add_requirements() {
   }
 }
 
-void FunctionTable::add_kernel(const SweepPlan &plan, const Target &target, const Kernel &kernel, std::span<const nf_step> run,
+void FunctionTable::add_kernel(const Problem &problem, const Target &target, const Kernel &kernel, std::span<const nf_step> run,
                                nf_origin origin) {
-  const Problem &problem = plan.problem;
   const Program &program = problem.norm->program;
   internal_check(serves(served, problem) && run.size() == kernel.steps.size() && kernel.workspace.size() <= NF_MAX_BUFFERS);
   nf_kernel entry{};
@@ -217,6 +216,7 @@ void FunctionTable::add_kernel(const SweepPlan &plan, const Target &target, cons
   entry.schedule = keep(kernel.schedule);
   entry.level = target.level;
   entry.origin = origin;
+  entry.needs = kernel.writes;
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     const uint64_t bit = uint64_t(1) << t;
     if (program.tensors[t].role != Tensor::output && problem.dtypes[t])
@@ -226,20 +226,7 @@ void FunctionTable::add_kernel(const SweepPlan &plan, const Target &target, cons
     if (problem.layouts[t] != Layout::any)
       entry.rows |= bit;
   }
-  entry.takes = entry.needs;
-  const auto mark = [&](const std::vector<Write> &writes, uint64_t &mask) {
-    for (const Write &write : writes)
-      if (size_t(write.tensor) < program.tensors.size() && program.tensors[size_t(write.tensor)].role == Tensor::output)
-        mask |= uint64_t(1) << write.tensor;
-  };
-  for (const Nest &nest : plan.nests) {
-    mark(nest.row_writes, entry.takes);
-    for (const Sweep &sweep : nest.sweeps) {
-      mark(sweep.writes, entry.needs);
-      mark(sweep.row_writes, entry.takes);
-    }
-  }
-  entry.takes |= entry.needs;
+  entry.takes = entry.needs | kernel.may_write;
   for (const auto &[output, input] : problem.in_place)
     entry.in_place |= uint64_t(1) << output;
   for (size_t a = 0; a < program.axes.size(); ++a)

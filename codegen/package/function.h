@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "codegen/kernel.h"
-#include "codegen/sweep_plan.h"
 #include "codegen/target.h"
 #include "dsl/problem.h"
 
@@ -45,9 +44,9 @@ public:
   FunctionTable(const FunctionTable &) = delete;
   FunctionTable &operator=(const FunctionTable &) = delete;
 
-  /// Appends a kernel compiled from `plan` for `target`, which serves the calls within plan.problem; kernels stand best first. `steps` is
+  /// Appends a kernel compiled from `problem` for `target`, which serves the calls within it; kernels stand best first. `steps` is
   /// what runs: LoadedKernel::steps(), or the counts alone where the addresses are the linker's.
-  void add_kernel(const SweepPlan &plan, const Target &target, const Kernel &kernel, std::span<const nf_step> steps,
+  void add_kernel(const Problem &problem, const Target &target, const Kernel &kernel, std::span<const nf_step> steps,
                   nf_origin origin = NF_GENERIC);
 
   const nf_function &function() const { return table; }

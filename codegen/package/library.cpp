@@ -112,7 +112,7 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
       std::vector<nf_step> steps;
       for (const Step &step : kernel.steps)
         steps.push_back({nullptr, step.items, step.item_bytes});
-      table.add_kernel(*chosen.plan, *chosen.target, kernel, steps, chosen.origin);
+      table.add_kernel(chosen.plan->problem, *chosen.target, kernel, steps, chosen.origin);
       symbols.push_back(add_kernel(name, kernel, added, kernel_members));
     }
     library.functions.push_back(table.function().name);

@@ -1,9 +1,12 @@
 #include "codegen/x86/backend.h"
 
+#include <tuple>
+
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include "codegen/hash.h"
+#include "codegen/image.h"
 #include "codegen/x86/cost_model.h"
 #include "codegen/x86/emitter.h"
 #include "codegen/x86/knobs.h"
@@ -151,6 +154,8 @@ Kernel X86Backend::compile(const SweepPlan &plan, const Schedule &schedule, cons
   kernel.target = target.name;
   kernel.grain_bytes = mapping.grain;
   kernel.code_hash = hash_of(kernel.object);
+  std::tie(kernel.writes, kernel.may_write) = written_outputs(plan);
+  make_image(kernel);
   return kernel;
 }
 

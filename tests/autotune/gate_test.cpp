@@ -20,7 +20,7 @@ protected:
   std::vector<Verdict> pass(const std::vector<Entrant> &others) const {
     std::vector<Entrant> all{{&by_default, true}};
     all.insert(all.end(), others.begin(), others.end());
-    return pass_gate(plan, all, 1.5, nullptr);
+    return pass_gate(plan.problem, all, 1.5, nullptr);
   }
 
   SweepPlan plan;
@@ -77,7 +77,7 @@ TEST(GateBits, OtherNumericsAreNotTheDefaults) {
   const Kernel first = backend.compile(plan, base, host_target(), "kernel"),
                other = backend.compile(plan, parse_schedule("lanes=16", backend.knobs(), base), host_target(), "kernel");
   const std::vector<Entrant> entrants{{&first, true}, {&other, true}, {&other, false}};
-  const std::vector<Verdict> verdicts = pass_gate(plan, entrants, 5, nullptr);
+  const std::vector<Verdict> verdicts = pass_gate(plan.problem, entrants, 5, nullptr);
   ASSERT_EQ(verdicts.size(), 3u);
   EXPECT_NE(verdicts[1].rejected.find("its bits are not those of the default"), std::string::npos) << verdicts[1].rejected;
   EXPECT_EQ(verdicts[2].rejected, "");

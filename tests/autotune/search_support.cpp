@@ -1,8 +1,5 @@
 #include "tests/autotune/search_support.h"
 
-#include <cstring>
-#include <elf.h>
-
 #include "codegen/hash.h"
 #include "dsl/error.h"
 
@@ -33,29 +30,10 @@ int64_t knob(const Schedule &schedule, std::string_view name) {
 }
 
 void replace_code(Kernel &kernel, std::string_view machine_code) {
-  Elf64_Ehdr header;
-  std::memcpy(&header, kernel.object.data(), sizeof header);
-  const auto section = [&](size_t i) {
-    Elf64_Shdr entry;
-    std::memcpy(&entry, kernel.object.data() + header.e_shoff + i * sizeof entry, sizeof entry);
-    return entry;
-  };
-  for (size_t i = 0; i < header.e_shnum; ++i) {
-    const Elf64_Shdr symbols = section(i);
-    if (symbols.sh_type != SHT_SYMTAB)
-      continue;
-    for (size_t at = 0; at < symbols.sh_size; at += sizeof(Elf64_Sym)) {
-      Elf64_Sym symbol;
-      std::memcpy(&symbol, kernel.object.data() + symbols.sh_offset + at, sizeof symbol);
-      if (kernel.steps.front().symbol != kernel.object.data() + section(symbols.sh_link).sh_offset + symbol.st_name)
-        continue;
-      internal_check(symbol.st_size >= machine_code.size());
-      std::memcpy(kernel.object.data() + section(symbol.st_shndx).sh_offset + symbol.st_value, machine_code.data(), machine_code.size());
-      kernel.code_hash = hash_of(kernel.object);
-      return;
-    }
-  }
-  throw InternalError("the kernel's first step is not in its object");
+  const auto entry = size_t(kernel.steps.front().entry);
+  internal_check(kernel.image.size() >= entry + machine_code.size());
+  kernel.image.replace(entry, machine_code.size(), machine_code);
+  kernel.code_hash = hash_of(kernel.image);
 }
 
 } // namespace normforge::testing

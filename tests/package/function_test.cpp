@@ -2,7 +2,9 @@
 #include "codegen/package/function.h"
 
 #include <gtest/gtest.h>
+#include <tuple>
 
+#include "codegen/sweep_plan.h"
 #include "dsl/error.h"
 #include "runtime/abi.h"
 
@@ -76,7 +78,8 @@ TEST(FunctionTable, MasksOfAKernel) {
   Kernel kernel;
   kernel.schedule = "…";
   kernel.steps = {{"kernel", {1, 0, 1}, 0}};
-  table.add_kernel(make_sweep_plan(problem), find_target("x86-64-v3"), kernel, std::vector<nf_step>{{nullptr, {1, 0, 1}, 0}});
+  std::tie(kernel.writes, kernel.may_write) = written_outputs(make_sweep_plan(problem));
+  table.add_kernel(problem, find_target("x86-64-v3"), kernel, std::vector<nf_step>{{nullptr, {1, 0, 1}, 0}});
   const nf_kernel &entry = table.function().kernel[0];
   const auto bit = [&](const char *name) { return uint64_t(1) << problem.norm->program.tensor_named(name); };
   EXPECT_EQ(entry.level, 3);

@@ -7,6 +7,7 @@
 
 #include "llvm/Object/ELFObjectFile.h"
 
+#include "codegen/image.h"
 #include "codegen/x86/convert.h"
 #include "codegen/x86/math.h"
 #include "dsl/error.h"
@@ -128,12 +129,16 @@ TEST(Pipeline, CallsAndUnknownOperationsAreBugs) {
   }
 }
 
-TEST(Loader, RefusesWhatTheMachineLacks) {
+TEST(Image, MalformedObjectsAreBugs) {
   Kernel kernel = unary(Op::sqrt, false, DType::f32, host_target()).compile(host_target());
   kernel.steps[0].symbol = "absent";
-  EXPECT_THROW(LoadedKernel{kernel}, InternalError);
+  EXPECT_THROW(make_image(kernel), InternalError);
   kernel.object.resize(40);
-  EXPECT_THROW(LoadedKernel{kernel}, InternalError);
+  EXPECT_THROW(make_image(kernel), InternalError);
+}
+
+TEST(Loader, RefusesWhatTheMachineLacks) {
+  Kernel kernel = unary(Op::sqrt, false, DType::f32, host_target()).compile(host_target());
   for (const Target &target : targets())
     if (!runs_here(target)) {
       kernel.target = std::string(target.name);

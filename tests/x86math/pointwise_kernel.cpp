@@ -6,6 +6,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include "codegen/hash.h"
+#include "codegen/image.h"
 #include "codegen/x86/convert.h"
 #include "codegen/x86/pipeline.h"
 
@@ -54,6 +55,7 @@ Kernel PointwiseKernel::compile(const Target &target, StageText *text) const {
   kernel.object = compile_module(*module, target, {vector_bits ? vector_bits : target.vector_bits}, text);
   kernel.code_hash = hash_of(kernel.object);
   kernel.steps.push_back({"pointwise", {}, 0});
+  make_image(kernel);
   return kernel;
 }
 
