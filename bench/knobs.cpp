@@ -40,7 +40,7 @@ KnobResult measure(const KnobWin &win, bool quick) {
   const std::vector<bool> same_bits(2, parse_schedule(win.wins, backend.knobs(), base).numerics ==
                                            parse_schedule(win.loses, backend.knobs(), base).numerics);
   const std::vector<Timings> timings =
-      normforge::measure(plan, target, plan.problem, both, same_bits, options, [](int) {}, [] { return false; });
+      normforge::measure(plan.problem, target, plan.problem, both, same_bits, options, [](int) {}, [] { return false; });
   std::vector<double> times[2];
   for (int k : {0, 1}) {
     if (!timings[size_t(k)].rejected.empty())

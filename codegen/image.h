@@ -10,8 +10,8 @@ namespace normforge {
 /// Where an image must be copied to: a multiple of so many bytes.
 inline constexpr size_t kImageAlignment = 4096;
 
-/// Makes `image` and the steps' entries from `object`. Throws InternalError for an object that is malformed, lacks a step's symbol, refers to
-/// anything outside itself, or holds what cannot be moved or what is written to.
+/// Makes `image` and the steps' entries from `object`. Throws InternalError for an object that is malformed, lacks a step's symbol, refers
+/// to anything outside itself, or holds what cannot be moved or what is written to.
 void make_image(Kernel &);
 
 } // namespace normforge

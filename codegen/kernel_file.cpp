@@ -45,16 +45,10 @@ struct Facts {
 
 static Value toJSON(const Facts &facts) {
   const Kernel &kernel = facts.kernel;
-  return Object{{"problem", kernel.problem},
-                {"schedule", kernel.schedule},
-                {"target", kernel.target},
-                {"steps", kernel.steps},
-                {"workspace", kernel.workspace},
-                {"grain_bytes", kernel.grain_bytes},
-                {"code_hash", kernel.code_hash},
-                {"writes", kernel.writes},
-                {"may_write", kernel.may_write},
-                {"object_bytes", facts.object_bytes}};
+  return Object{
+      {"problem", kernel.problem},     {"schedule", kernel.schedule},       {"target", kernel.target},       {"steps", kernel.steps},
+      {"workspace", kernel.workspace}, {"grain_bytes", kernel.grain_bytes}, {"code_hash", kernel.code_hash}, {"writes", kernel.writes},
+      {"may_write", kernel.may_write}, {"object_bytes", facts.object_bytes}};
 }
 static bool fromJSON(const Value &value, Facts &facts, Path path) {
   ObjectMapper map(value, path);
