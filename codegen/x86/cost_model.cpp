@@ -45,6 +45,7 @@ struct RowCost {
   int64_t kept = 0;                                     ///< bytes of its buffer with keep=scratch; 0: there is none
   bool keeps = false;                                   ///< the buffer saves more operations than it costs stores
   bool converts = false, transcends = false;            ///< conversions, transcendental functions at each point
+  bool writes_early = false;                            ///< a sweep that reduces writes at its points, too
   int reducing = 0;                                     ///< sweeps that reduce
   bool heavy() const { return converts || transcends; } ///< arithmetic outweighs loads
 };
@@ -71,8 +72,10 @@ RowCost row_cost(const SweepPlan &plan, const NestShape &shape) {
   for (const Sweep &sweep : shape.nest.sweeps) {
     cost.reducing += !sweep.reductions.empty();
     for (const Write &write : sweep.writes)
-      if (size_t(write.tensor) < program.tensors.size())
+      if (size_t(write.tensor) < program.tensors.size()) {
         cost.written += bytes(write.tensor);
+        cost.writes_early |= !sweep.reductions.empty();
+      }
   }
   const Residency residency = residency_of(plan, shape, Keep::scratch);
   cost.kept = residency.slots ? residency.row_bytes() : 0;
@@ -157,7 +160,9 @@ X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, cons
   else if (cost.heavy())
     mapping.rows = fits(2, buffer) ? 2 : 1;
   else if (cost.reducing > 1 && !aliased)
-    mapping.rows = wide_file && fits(4, 8 * cost.read) ? 4 : fits(2, 4 * cost.read) ? 2 : 1;
+    mapping.rows = wide_file && fits(8, 4 * cost.read) ? 8 : fits(4, 4 * cost.read) ? 4 : fits(2, 4 * cost.read) ? 2 : 1;
+  else if (cost.reducing == 1 && !aliased && !cost.writes_early)
+    mapping.rows = fits(4, (wide_file ? 32 : 4) * cost.read) ? 4 : 1;
   const bool room = rows.hi > mapping.rows && cost.read && mapping.rows * (2 * cost.read + cost.written + buffer) <= kFirstCache;
   mapping.prefetch = room || (mapping.stream && (!beyond || cost.transcends));
   return mapping;
