@@ -24,7 +24,8 @@ std::string fingerprint(const Device &);
 /// Throws UserError for a text that is no fingerprint.
 Device parse_fingerprint(std::string_view);
 
-/// Whether a schedule tuned on `other` is worth using on `mine`: the same level, and each cache within a factor of two of its size.
+/// Whether a schedule that won on `other` is worth using on `mine`: each cache is within a factor of two of its size. The level is the
+/// target's that it was compiled for, which both run.
 bool same_class(const Device &mine, const Device &other);
 
 } // namespace normforge

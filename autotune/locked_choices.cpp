@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "autotune/shapes.h"
 #include "codegen/hash.h"
 #include "codegen/toolchain.h"
 #include "dsl/error.h"
@@ -12,17 +13,31 @@
 namespace normforge {
 namespace {
 
-/// The shapes that both span, or nothing where they differ in more than extents or span none.
+/// Outputs that have a value for each index of kept axes alone: mean and rstd of a row.
+uint64_t statistics(const Program &program) {
+  const AxisSet kept = kept_axes(program);
+  uint64_t outputs = 0;
+  for (size_t t = 0; t < program.tensors.size(); ++t)
+    if (program.tensors[t].role == Tensor::output &&
+        std::ranges::all_of(program.tensors[t].axes, [&](int axis) { return kept & axis_bit(axis); }))
+      outputs |= uint64_t(1) << t;
+  return outputs;
+}
+
+/// The shapes that both span, of `b`, or nothing where they span none or differ in more than extents and statistics.
 std::optional<Problem> common(const Problem &a, const Problem &b) {
-  Problem meet = a;
+  Problem meet = b;
   for (size_t axis = 0; axis < meet.extents.size(); ++axis) {
     Extent &extent = meet.extents[axis];
-    extent = {std::max(extent.lo, b.extents[axis].lo), std::min(extent.hi, b.extents[axis].hi)};
+    extent = {std::max(extent.lo, a.extents[axis].lo), std::min(extent.hi, a.extents[axis].hi)};
     if (extent.lo > extent.hi)
       return std::nullopt;
   }
-  Problem other = b;
+  Problem other = a;
   other.extents = meet.extents;
+  if ((a.outputs ^ b.outputs) & ~statistics(b.norm->program))
+    return std::nullopt;
+  other.outputs = b.outputs;
   return meet == other ? std::optional(std::move(meet)) : std::nullopt;
 }
 
@@ -31,15 +46,15 @@ std::string differs(const char *field, const std::string &locked, const std::str
 }
 
 /// Why an entry of a problem's norm is not used, field by field; empty: it is.
-std::string mismatch(const LockEntry &entry, const Problem &problem, const Device &device) {
+std::string mismatch(const LockEntry &entry, const Problem &problem, const Device *device) {
   std::string what;
   const auto add = [&](const std::string &field) { what += (what.empty() ? "" : "; ") + field; };
   if (const std::string norm = hash_text(problem.norm->hash); entry.norm != norm)
     add(differs("norm text", entry.norm, norm));
   if (entry.compiler != toolchain())
     add(differs("compiler", entry.compiler, toolchain()));
-  if (!same_class(device, parse_fingerprint(entry.device)))
-    add(differs("class of device", entry.device, fingerprint(device)));
+  if (device && !same_class(*device, parse_fingerprint(entry.device)))
+    add(differs("class of device", entry.device, fingerprint(*device)));
   return what.empty() ? "" : "not used, the default serves: " + what;
 }
 
@@ -51,17 +66,21 @@ bool is_of(const LockEntry &entry, const std::string &source) {
 } // namespace
 
 std::vector<ApplicableEntry> applicable_entries(const Lockfile &lockfile, const Problem &problem, const Target &target,
-                                                const Device &device, const EntryNote &note) {
-  std::vector<ApplicableEntry> applicable;
+                                                const Device *device, const EntryNote &note) {
+  std::vector<ApplicableEntry> applicable, similar; // `similar`: made for other statistics
   const Backend &backend = backend_for(target);
   for (const LockEntry &entry : lockfile.entries) {
     if (entry.target != target.name || !is_of(entry, problem.norm->source))
       continue;
     try {
       std::optional<Problem> meet; // what an entry for another text of the norm is about cannot be known
-      if (entry.norm == hash_text(problem.norm->hash))
-        if (meet = common(parse_problem(entry.problem, problem.norm, "lockfile"), problem); !meet)
+      bool exact = true;
+      if (entry.norm == hash_text(problem.norm->hash)) {
+        const Problem locked = parse_problem(entry.problem, problem.norm, "lockfile");
+        if (meet = common(locked, problem); !meet)
           continue;
+        exact = locked.outputs == problem.outputs;
+      }
       if (const std::string what = mismatch(entry, problem, device); !what.empty()) {
         note(entry, what);
         continue;
@@ -70,18 +89,18 @@ std::vector<ApplicableEntry> applicable_entries(const Lockfile &lockfile, const 
       const Schedule schedule = parse_schedule(entry.schedule, backend.knobs(), backend.default_schedule(plan, target));
       if (const auto reason = backend.inapplicable(plan, schedule, target))
         throw UserError(*reason);
-      if (device.cpu != parse_fingerprint(entry.device).cpu)
-        note(entry, "used, though " + differs("device", entry.device, fingerprint(device)));
-      applicable.push_back({&entry, {*meet, &target, schedule, entry.pins_numerics}});
+      if (device && device->cpu != parse_fingerprint(entry.device).cpu)
+        note(entry, "used, though " + differs("device", entry.device, fingerprint(*device)));
+      (exact ? applicable : similar).push_back({&entry, {*meet, &target, schedule, entry.pins_numerics, entry.device}});
     } catch (const UserError &error) {
       note(entry, std::string("not used, the default serves: ") + error.what());
     }
   }
-  return applicable;
+  return applicable.empty() ? similar : applicable;
 }
 
 LockedChoices locked_choices(const Lockfile &lockfile, std::span<const Problem> problems, std::span<const Target *const> targets,
-                             const Device &device) {
+                             const Device *device) {
   LockedChoices locked;
   std::map<std::string, std::vector<const LockEntry *>> notes; // by what is said
   std::set<std::pair<const Target *, std::string>> chosen;

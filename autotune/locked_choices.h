@@ -1,5 +1,6 @@
-// From a lockfile to what a library is made with. An entry serves a problem where their extents meet and all else is equal; it serves
-// nothing when it was made for another text of the norm, by another compiler, or on a device of another class.
+// From a lockfile to what a library is made with. An entry serves a problem where their extents meet and all else is equal, but for which
+// statistics are written: those are a value for each row, and what is fastest hardly depends on them. It serves nothing when it was made
+// for another text of the norm, by another compiler, or on a device of another class.
 #pragma once
 
 #include <functional>
@@ -22,8 +23,9 @@ struct ApplicableEntry {
 /// What is worth saying of an entry: why it is not used, or how the device that it was measured on differs from this one.
 using EntryNote = std::function<void(const LockEntry &, const std::string &what)>;
 
-/// The entries for a problem on a target, as measured on a device of the class of `device`.
-std::vector<ApplicableEntry> applicable_entries(const Lockfile &, const Problem &problem, const Target &target, const Device &device,
+/// The entries for a problem on a target, as measured on a device of the class of `device`; null: on any device. Those for the problem's
+/// own outputs, or where there are none, those for others.
+std::vector<ApplicableEntry> applicable_entries(const Lockfile &, const Problem &problem, const Target &target, const Device *device,
                                                 const EntryNote &note);
 
 struct LockedChoices {
@@ -33,6 +35,6 @@ struct LockedChoices {
 };
 
 LockedChoices locked_choices(const Lockfile &, std::span<const Problem> problems, std::span<const Target *const> targets,
-                             const Device &device);
+                             const Device *device);
 
 } // namespace normforge

@@ -1,8 +1,10 @@
 // normforge build: a static library of kernels for the problems of a file.
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <unistd.h>
 
+#include "autotune/common_lock.h"
 #include "autotune/locked_choices.h"
 #include "cli/names.h"
 #include "cli/output.h"
@@ -17,7 +19,7 @@ namespace {
 struct BuildFlags {
   std::string problems, directory, name, targets = "x86-64-v2,x86-64-v3,x86-64-v4", cache, depfile, lock, device;
   int jobs = 0;
-  bool require_complete = false;
+  bool require_complete = false, no_lock = false;
 };
 
 /// One line that is written over as kernels come in; nothing where nobody watches.
@@ -55,15 +57,21 @@ std::string dependencies(const std::string &library, const BuildFlags &flags, co
   return rule + "\n";
 }
 
-/// What the lockfile has for the problems; says on stderr what it has and cannot give.
+/// What the lockfile, or the one that comes with normforge, has for the problems; says on stderr what it has and cannot give.
 std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, const std::vector<const Target *> &targets,
                                       const BuildFlags &flags) {
-  const Device device = flags.device.empty() ? this_device() : parse_fingerprint(flags.device);
-  LockedChoices locked = locked_choices(parse_lockfile(read_file(flags.lock), flags.lock), problems, targets, device);
+  const bool own = !flags.lock.empty();
+  const std::string name = own ? flags.lock : "the lockfile of common sizes";
+  std::optional<Device> device;
+  if (own || !flags.device.empty())
+    device = flags.device.empty() ? this_device() : parse_fingerprint(flags.device);
+  const Device *of = device ? &*device : nullptr;
+  LockedChoices locked =
+      locked_choices(own ? parse_lockfile(read_file(flags.lock), flags.lock) : common_lockfile(of), problems, targets, of);
   for (const std::string &note : locked.notes)
-    std::fprintf(stderr, "normforge: %s: %s\n", flags.lock.c_str(), note.c_str());
+    std::fprintf(stderr, "normforge: %s: %s\n", name.c_str(), note.c_str());
   if (flags.require_complete && !locked.missing.empty())
-    throw UserError(flags.lock + ": has no schedule for " + joined(locked.missing, ", ") +
+    throw UserError(name + ": has no schedule for " + joined(locked.missing, ", ") +
                     "; tune them, or leave out --require-complete for the default ones");
   return std::move(locked.choices);
 }
@@ -75,8 +83,10 @@ void build(const BuildFlags &flags) {
                          .cache = flags.cache.empty() ? default_cache_directory() : flags.cache,
                          .jobs = flags.jobs,
                          .progress = show_progress};
-  if (!flags.lock.empty())
+  if (!flags.no_lock) {
     options.choices = choices_for(problems, options.targets, flags);
+    options.schedules = flags.lock.empty() ? "common" : "lockfile";
+  }
   check_library_name(flags.name);
   make_writable_directory(flags.directory); // before time is spent on kernels
   Library library;
@@ -90,9 +100,12 @@ void build(const BuildFlags &flags) {
   for (OutputFile &file : library.files)
     file.path = (std::filesystem::path(flags.directory) / file.path).string();
   const OutputFile &archive = library.files.front();
+  const std::string tuned = library.tuned == 0 ? ""
+                                               : std::to_string(library.tuned) + " of them tuned" +
+                                                     (flags.lock.empty() ? " by schedules that come with normforge, " : ", ");
   const std::string summary = archive.path + ": " + std::to_string(library.kernels.kernels) + " kernels (" +
                               std::to_string(library.kernels.compiled) + " compiled, " + std::to_string(library.kernels.cached) +
-                              " from the cache), " + std::to_string((archive.bytes.size() + 1023) / 1024) + " KiB\n";
+                              " from the cache), " + tuned + std::to_string((archive.bytes.size() + 1023) / 1024) + " KiB\n";
   if (!flags.depfile.empty())
     library.files.push_back({flags.depfile, dependencies(archive.path, flags, problems)});
   write_files(library.files);
@@ -106,14 +119,16 @@ void build(const BuildFlags &flags) {
 
 void add_build(CLI::App &program) {
   CLI::App *verb = program.add_subcommand("build", "Build a static library of kernels: archive, C header, CMake package, manifest");
-  verb->footer("A problem a line, '#' for comments:\n"
-               "  layer_norm cols=768 x=bf16 gamma=f32 beta=f32\n"
-               "  softmax rows=1..8192 cols=1..4096\n"
-               "Each problem gets a kernel of its own; generic kernels serve every other shape, with the same bits.\n"
-               "Example:\n"
-               "  normforge build norms.problems -o norms --name norms --target x86-64-v3,x86-64-v4\n"
-               "With the schedules that 'normforge tune' chose, and an error where it chose none:\n"
-               "  normforge build norms.problems -o norms --name norms --lock norms.lock --require-complete");
+  verb->footer(
+      "A problem a line, '#' for comments:\n"
+      "  layer_norm cols=768 x=bf16 gamma=f32 beta=f32\n"
+      "  softmax rows=1..8192 cols=1..4096\n"
+      "Each problem gets a kernel of its own; generic kernels serve every other shape, with the same bits.\n"
+      "Example:\n"
+      "  normforge build norms.problems -o norms --name norms --target x86-64-v3,x86-64-v4\n"
+      "For common sizes, schedules that were chosen by measuring come with normforge and are used; the manifest says where the schedules\n"
+      "of a library are from. With those that 'normforge tune' chose in their place, and an error where it chose none:\n"
+      "  normforge build norms.problems -o norms --name norms --lock norms.lock --require-complete");
   auto flags = std::make_shared<BuildFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
   verb->add_option("-o,--output", flags->directory, "Directory of the package: DIR/lib, DIR/include, DIR/share")
@@ -130,14 +145,20 @@ void add_build(CLI::App &program) {
       ->type_name("DIR");
   verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read")->type_name("FILE");
   CLI::Option *lock =
-      verb->add_option("--lock", flags->lock, "Lockfile: schedules that were chosen by measuring, in place of the default ones")
+      verb->add_option("--lock", flags->lock,
+                       "Lockfile: schedules that were chosen by measuring, in place of the default ones and of those that come "
+                       "with normforge")
           ->type_name("FILE");
+  CLI::Option *no_lock =
+      verb->add_flag("--no-lock", flags->no_lock, "Default schedules alone, not those that come with normforge for common sizes")
+          ->excludes(lock);
   verb->add_flag("--require-complete", flags->require_complete, "Fail where the lockfile has no schedule for a problem on a target")
-      ->needs(lock);
+      ->excludes(no_lock);
   verb->add_option("--device", flags->device,
-                   "Device that the library is for, as 'normforge devices' says it: schedules must be of its class (default: this machine)")
+                   "Device that the library is for, as 'normforge devices' says it: schedules must have been measured on one of its class "
+                   "(default: with --lock this machine, else any)")
       ->type_name("FINGERPRINT")
-      ->needs(lock);
+      ->excludes(no_lock);
   verb->callback([flags] { build(*flags); });
 }
 

@@ -108,6 +108,7 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
     FunctionTable &table = *function.table;
     std::vector<std::vector<std::string>> symbols;
     for (const SelectedKernel &chosen : function.kernels) {
+      library.tuned += chosen.origin == NF_TUNED;
       const Kernel &kernel = kernels[next++];
       std::vector<nf_step> steps;
       for (const Step &step : kernel.steps)
@@ -127,7 +128,8 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
   library.files = {{"lib/lib" + name + ".a", write_archive(members)},
                    {"include/" + name + ".h", header_text(name, tables)},
                    {"lib/cmake/" + name + "/" + name + "Config.cmake", cmake_config(name)}};
-  library.files.push_back({"share/" + name + "/manifest.json", manifest_text(name, problems, selection, kernels, library.files)});
+  library.files.push_back(
+      {"share/" + name + "/manifest.json", manifest_text(name, problems, options.schedules, selection, kernels, library.files)});
   return library;
 }
 

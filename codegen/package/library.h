@@ -16,6 +16,7 @@ struct LibraryOptions {
   std::string name; ///< a C identifier: every symbol begins with it
   std::vector<const Target *> targets;
   std::vector<KernelChoice> choices; ///< see select_kernels()
+  std::string schedules = "default"; ///< where `choices` are from, in a word for the manifest
   std::string cache;                 ///< directory of compiled kernels; empty: none
   int jobs = 0;                      ///< threads; 0: one per core
   std::function<void(const CompileProgress &)> progress;
@@ -25,6 +26,7 @@ struct Library {
   std::vector<OutputFile> files; ///< paths relative to the package's directory
   std::vector<std::string> functions;
   CompileProgress kernels; ///< as it ended
+  int tuned = 0;           ///< kernels by choices
 };
 
 /// Throws UserError for a name that is no C identifier.

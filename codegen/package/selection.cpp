@@ -194,7 +194,7 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
       std::set<const SweepPlan *> there;
       const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
         if (there.insert(plan).second)
-          selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics, choice), origin});
+          selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics, choice), origin, choice ? choice->device : ""});
       };
       for (const auto &[problem, choice, bits, turn] : narrowest_first(asked, chosen, *target)) {
         const auto made = plans.find(to_text(*problem));

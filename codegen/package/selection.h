@@ -24,6 +24,7 @@ struct KernelChoice {
   const Target *target;
   Schedule schedule;
   bool pins_numerics = false; ///< its numerics half is that of the function's kernels, in place of the default one
+  std::string device;         ///< that it was measured on, for the manifest
 };
 
 struct SelectedKernel {
@@ -31,6 +32,7 @@ struct SelectedKernel {
   const Target *target;
   Schedule schedule;
   nf_origin origin;
+  std::string device; ///< NF_TUNED: as the choice has it
 };
 
 struct SelectedFunction {

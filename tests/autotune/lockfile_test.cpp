@@ -76,7 +76,7 @@ class Choices : public ::testing::Test {
 protected:
   LockedChoices choose(const std::string &problems, const std::string &targets = "x86-64-v3") {
     std::ranges::sort(lockfile.entries);
-    return locked_choices(lockfile, parse_problems(problems, "norms.problems"), parse_targets(targets), device);
+    return locked_choices(lockfile, parse_problems(problems, "norms.problems"), parse_targets(targets), &device);
   }
 
   static std::vector<std::string> texts(const LockedChoices &locked) {
@@ -106,6 +106,18 @@ TEST_F(Choices, EntriesServeWhatTheyShareWithAProblem) {
   EXPECT_EQ(texts(choose("softmax cols=768 strides=x:rows")).size(), 0u);
 }
 
+TEST_F(Choices, StatisticsMakeNoDifferenceUnlessThereAreEntriesForThem) {
+  const std::string all = "layer_norm cols=768", few = "layer_norm cols=768 outputs=y";
+  lockfile.entries = {entry("layer_norm rows=1..7 cols=768"), entry("layer_norm rows=8.. cols=768")};
+  EXPECT_EQ(texts(choose(few)), (std::vector<std::string>{"layer_norm rows=1..7 cols=768 outputs=y @ x86-64-v3",
+                                                          "layer_norm rows=8.. cols=768 outputs=y @ x86-64-v3"}));
+  EXPECT_TRUE(choose(few).missing.empty());
+  EXPECT_TRUE(choose("layer_norm cols=768 outputs=mean,rstd").choices.empty()); // without y it is other work
+  lockfile.entries.push_back(entry(few));
+  EXPECT_EQ(texts(choose(few)), std::vector<std::string>{few + " @ x86-64-v3"});
+  EXPECT_EQ(choose(all).choices.size(), 2u);
+}
+
 TEST_F(Choices, WhatDiffersIsSaidFieldByField) {
   lockfile.entries = {entry("softmax rows=1..7 cols=768"), entry("softmax rows=8.. cols=768")};
   for (LockEntry &locked : lockfile.entries)
@@ -120,7 +132,7 @@ TEST_F(Choices, WhatDiffersIsSaidFieldByField) {
   EXPECT_TRUE(choose("softmax cols=100").notes.empty()); // nothing to say of what would not serve
   for (LockEntry &locked : lockfile.entries)
     locked.norm = "0123456789abcdef";
-  device.cache = {32 << 10, 512 << 10, 4 << 20};
+  device.cache = {32 << 10, 512 << 10, 4 << 20}; // another last-level cache
   const LockedChoices other = choose("softmax cols=768");
   ASSERT_EQ(other.notes.size(), 1u);
   for (const char *field :

@@ -2,10 +2,12 @@
 // between them as without the lockfile. The program itself builds; the library is loaded into this process.
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <gtest/gtest.h>
 #include <set>
 #include <sys/wait.h>
 
+#include "autotune/common_lock.h"
 #include "autotune/locked_choices.h"
 #include "codegen/hash.h"
 #include "codegen/toolchain.h"
@@ -29,8 +31,9 @@ constexpr int64_t kRows[] = {1, 2, 3, 7, 8, 9, 31, 32, 33, 70}; ///< both sides 
 
 class TunedLibrary : public ::testing::Test {
 protected:
-  /// A lockfile with kRanges of a problem on each target, `numerics` in place of the pinned half.
-  void lock(const std::string &problem, const std::string &numerics = "", bool pins = false) {
+  /// A lockfile with kRanges of a problem on each target, `numerics` in place of the pinned half, after `change`.
+  void lock(const std::string &problem, const std::string &numerics = "", bool pins = false,
+            const std::function<void(LockEntry &)> &change = {}) {
     Lockfile lockfile;
     for (const Target &target : targets())
       for (const auto &[rows, mapping] : kRanges) {
@@ -44,6 +47,9 @@ protected:
                                     toolchain(), fingerprint(this_device()), 1.5, pins});
       }
     std::ranges::sort(lockfile.entries);
+    for (LockEntry &entry : lockfile.entries)
+      if (change)
+        change(entry);
     testing::write(directory / "norms.lock", to_text(lockfile));
     testing::write(directory / "norms.problems", problem + "\n");
   }
@@ -73,7 +79,7 @@ TEST_F(TunedLibrary, SameBitsOverEveryThreshold) {
   const std::string text = "layer_norm cols=768";
   lock(text);
   ASSERT_EQ(build("tuned", "--lock norms.lock --require-complete"), 0) << contents(directory / "out");
-  ASSERT_EQ(build("plain", ""), 0) << contents(directory / "out");
+  ASSERT_EQ(build("plain", "--no-lock"), 0) << contents(directory / "out");
   const LoadedLibrary tuned = load("tuned"), plain = load("plain");
   const Problem problem = parse_problem(text);
   for (int level = 2; level <= nf_cpu_level(); ++level) {
@@ -150,6 +156,65 @@ TEST_F(TunedLibrary, WhatTheLockfileLacks) {
   EXPECT_NE(contents(directory / "out").find("norms.lock:4: incomplete"), std::string::npos) << contents(directory / "out");
   EXPECT_EQ(build("broken", "--require-complete"), 1);
   EXPECT_FALSE(std::filesystem::exists(directory / "broken"));
+}
+
+TEST_F(TunedLibrary, MadeElsewhere) {
+  struct Case {
+    std::function<void(LockEntry &)> change;
+    bool used;
+    std::string says;
+  };
+  const std::string softmax = "'softmax rows=1 cols=768' for x86-64-v3 and 3 more: ";
+  const Device here = this_device();
+  const auto on = [](Device device) { return [=](LockEntry &entry) { entry.device = fingerprint(device); }; };
+  Device cousin = here, stranger = here;
+  cousin.cpu = "Another CPU 9000";
+  cousin.level = "x86-64-v4";
+  stranger.cache = {8 << 10};
+  const Case cases[] = {
+      {[](LockEntry &) {}, true, ""},
+      {on(cousin), true, "used, though device: locked for '" + fingerprint(cousin) + "', here it is '" + fingerprint(here) + "'"},
+      {on(stranger), false, "not used, the default serves: class of device: locked for '" + fingerprint(stranger) + "', here it is '"},
+      {[](LockEntry &entry) { entry.compiler = "normforge 0.0.1 LLVM 20.1.0"; }, false,
+       "not used, the default serves: compiler: locked for 'normforge 0.0.1 LLVM 20.1.0', here it is '" + toolchain() + "'"},
+      {[](LockEntry &entry) { entry.norm = "0123456789abcdef"; }, false,
+       "not used, the default serves: norm text: locked for '0123456789abcdef', here it is '"},
+      {[](LockEntry &entry) { entry.norm = "0123456789abcdef", entry.compiler = "normforge 0.0.1 LLVM 20.1.0"; }, false,
+       "'; compiler: locked for 'normforge 0.0.1 LLVM 20.1.0', here it is '"},
+  };
+  for (const auto &[change, used, says] : cases) {
+    lock("softmax cols=768", "", false, change);
+    std::filesystem::remove_all(directory / "library");
+    ASSERT_EQ(build("library", "--lock norms.lock --target x86-64-v3"), 0) << contents(directory / "out");
+    const std::string out = contents(directory / "out"), manifest = contents(directory / "library/share/norms/manifest.json");
+    EXPECT_NE(out.find(says), std::string::npos) << out;
+    EXPECT_EQ(out.find("normforge: ") == out.npos, says.empty()) << out;
+    EXPECT_EQ(out.find(softmax) == out.npos, says.empty()) << out;
+    EXPECT_EQ(manifest.find("\"origin\": \"tuned\"") != manifest.npos, used) << says;
+    EXPECT_EQ(build("complete", "--lock norms.lock --target x86-64-v3 --require-complete"), used ? 0 : 1) << says;
+  }
+}
+
+TEST_F(TunedLibrary, CommonSizesAreTunedByThemselves) {
+  const LockEntry &entry = common_lockfile(nullptr).entries.front();
+  testing::write(directory / "norms.problems", entry.problem + "\n");
+  const std::string target = " --target " + entry.target;
+  const auto manifest = [&](const std::string &library) { return contents(directory / (library + "/share/norms/manifest.json")); };
+  ASSERT_EQ(build("common", "--require-complete" + target), 0) << contents(directory / "out");
+  EXPECT_NE(contents(directory / "out").find("1 of them tuned by schedules that come with normforge"), std::string::npos);
+  for (const std::string &part : {std::string("\"schedules\": \"common\""), std::string("\"origin\": \"tuned\""),
+                                  "\"schedule\": \"" + entry.schedule, "\"device\": \"" + entry.device})
+    EXPECT_NE(manifest("common").find(part), std::string::npos) << part;
+  ASSERT_EQ(build("defaults", "--no-lock" + target), 0) << contents(directory / "out");
+  EXPECT_NE(manifest("defaults").find("\"schedules\": \"default\""), std::string::npos);
+  EXPECT_EQ(manifest("defaults").find("tuned"), std::string::npos);
+  ASSERT_EQ(build("elsewhere", "--device 'x86-64-v3 1K/2K 4 cores Another'" + target), 0) << contents(directory / "out");
+  EXPECT_EQ(manifest("elsewhere").find("\"tuned\""), std::string::npos);
+  EXPECT_EQ(build("elsewhere", "--no-lock --require-complete"), 1);
+  testing::write(directory / "norms.lock", to_text(Lockfile()));
+  ASSERT_EQ(build("own", "--lock norms.lock" + target), 0) << contents(directory / "out"); // in place of those that come with it
+  EXPECT_NE(manifest("own").find("\"schedules\": \"lockfile\""), std::string::npos);
+  EXPECT_EQ(manifest("own").find("\"tuned\""), std::string::npos);
 }
 
 } // namespace

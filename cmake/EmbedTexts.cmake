@@ -1,12 +1,12 @@
-# cmake -DOUT=… -P EmbedNorms.cmake FILES…: each .norm file as a row {name, text} of C++.
+# cmake -DOUT=… -P EmbedTexts.cmake FILES…: each file as a row {name, text} of C++.
 set(rows "")
 set(collect OFF)
 foreach(i RANGE ${CMAKE_ARGC})
   if(collect AND NOT "${CMAKE_ARGV${i}}" STREQUAL "")
     get_filename_component(name "${CMAKE_ARGV${i}}" NAME)
     file(READ "${CMAKE_ARGV${i}}" text)
-    string(APPEND rows "{\"${name}\", R\"norm(${text})norm\"},\n")
-  elseif("${CMAKE_ARGV${i}}" MATCHES "EmbedNorms.cmake$")
+    string(APPEND rows "{\"${name}\", R\"text(${text})text\"},\n")
+  elseif("${CMAKE_ARGV${i}}" MATCHES "EmbedTexts.cmake$")
     set(collect ON)
   endif()
 endforeach()
