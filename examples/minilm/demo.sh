@@ -12,7 +12,7 @@ mkdir -p "$made"
 
 "$normforge" tune "$source/minilm.problems" --budget "$budget" --resume --db "$made/minilm.db" --lock "$made/minilm.lock"
 "$normforge" build "$source/minilm.problems" -o "$made/minilm_norms" --name minilm_norms --lock "$made/minilm.lock"
-"$normforge" build "$source/minilm.problems" -o "$made/untuned_norms" --name untuned_norms
+"$normforge" build "$source/minilm.problems" -o "$made/untuned_norms" --name untuned_norms --no-lock
 [[ -e $made/app/build.ninja ]] ||
   cmake -G Ninja -S "$source" -B "$made/app" -DCMAKE_PREFIX_PATH="$made/minilm_norms;$made/untuned_norms" >"$made/app.log"
 cmake --build "$made/app" >>"$made/app.log" || { cat "$made/app.log" && exit 1; }
