@@ -72,9 +72,11 @@ private:
   int handle;
 };
 
-/// What `path` names, through links: a rename must not replace a link.
+/// What `path` names where it is a link, which a rename must not replace.
 std::string resolved(const std::string &path) {
   std::error_code failed;
+  if (!std::filesystem::is_symlink(path, failed))
+    return path;
   const std::filesystem::path real = std::filesystem::weakly_canonical(path, failed);
   return failed ? path : real.string();
 }

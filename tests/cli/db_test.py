@@ -7,24 +7,12 @@ import os
 import shutil
 import tempfile
 
-from program import ProgramTest, run, unittest
+from program import ProgramTest, run, tune, unittest
 
 NORM = """norm halved(x[rows, cols]) -> y[rows, cols] {
   y = x / %d
 }
 """
-
-
-def tune(directory, database, *words, problems="norms.problems"):
-    """A database with a few schedules in it, however busy the machine is."""
-    path = os.path.join(directory, database)
-    for budget in ("3s", "10s", "60s"):
-        result = run("tune", problems, "--budget", budget, "--db", database, "--lock", "norms.lock", "--cache", "cache", *words, cwd=directory)
-        if result.returncode:
-            raise AssertionError(result.stderr)
-        if os.path.getsize(path):
-            return
-    raise AssertionError("nothing was measured")
 
 
 class Databases(ProgramTest):

@@ -21,6 +21,18 @@ def run(*words, cwd=None):
     return subprocess.run([PROGRAM, *words], cwd=cwd, capture_output=True, text=True, timeout=120, errors="replace")
 
 
+def tune(directory, database, *words, problems="norms.problems", lock="norms.lock"):
+    """A database with a few schedules in it, however busy the machine is."""
+    path = os.path.join(directory, database)
+    for budget in ("3s", "10s", "60s"):
+        result = run("tune", problems, "--budget", budget, "--db", database, "--lock", lock, "--cache", "cache", *words, cwd=directory)
+        if result.returncode:
+            raise AssertionError(result.stderr)
+        if os.path.getsize(path):
+            return
+    raise AssertionError("nothing was measured")
+
+
 class ProgramTest(unittest.TestCase):
     """A test in a directory of its own."""
 
