@@ -147,7 +147,8 @@ Lockfile read_lockfile(const std::string &path) {
 void put_entries(Lockfile &lock, const Problem &problem, const Target &target, const std::vector<LockEntry> &entries) {
   const std::string norm = hash_text(problem.norm->hash);
   std::erase_if(lock.entries, [&](const LockEntry &entry) {
-    return entry.norm == norm && entry.target == target.name && lies_within(parse_problem(entry.problem, "lockfile"), problem);
+    return entry.norm == norm && entry.target == target.name &&
+           lies_within(parse_problem(entry.problem, problem.norm, "lockfile"), problem);
   });
   lock.entries.insert(lock.entries.end(), entries.begin(), entries.end());
   std::ranges::sort(lock.entries);

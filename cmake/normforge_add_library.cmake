@@ -1,16 +1,17 @@
-# normforge_add_library(NAME PROBLEMS FILE [TARGETS TARGET…] [LOCK FILE [REQUIRE_COMPLETE] [DEVICE FINGERPRINT]])
+# normforge_add_library(NAME PROBLEMS FILE [TARGETS TARGET…] [LOCK FILE | NO_LOCK] [REQUIRE_COMPLETE] [DEVICE FINGERPRINT])
 #
 # A static library of kernels as a step of the build: link NAME::NAME and include NAME.h. FILE holds a problem a line; it is built again when that file, a
-# norm that it names or normforge itself changes. TARGETS are CPU levels, such as x86-64-v3; left out: all that normforge has.
-# LOCK: the schedules that `normforge tune` chose; REQUIRE_COMPLETE: an error where it has none for a problem. They are used where the device
-# that they were measured on is of the class of DEVICE, in the words of `normforge devices`; left out: of the machine that builds.
+# norm that it names, the lockfile or normforge itself changes. TARGETS are CPU levels, such as x86-64-v3; left out: all that normforge has.
+# LOCK: the schedules that `normforge tune` chose, in place of those that come with normforge for common sizes; NO_LOCK: neither.
+# REQUIRE_COMPLETE: an error where there is none for a problem. Schedules are used where the device that they were measured on is of the class of
+# DEVICE, in the words of `normforge devices`; left out: with LOCK of the class of the machine that builds, else wherever they were measured.
 cmake_policy(PUSH)
 cmake_policy(VERSION 3.25)
 
 function(normforge_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 LIBRARY "REQUIRE_COMPLETE" "PROBLEMS;LOCK;DEVICE" "TARGETS")
+  cmake_parse_arguments(PARSE_ARGV 1 LIBRARY "REQUIRE_COMPLETE;NO_LOCK" "PROBLEMS;LOCK;DEVICE" "TARGETS")
   if(LIBRARY_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "normforge_add_library(${name}): unknown arguments: ${LIBRARY_UNPARSED_ARGUMENTS}; there are PROBLEMS, TARGETS, LOCK, REQUIRE_COMPLETE and DEVICE")
+    message(FATAL_ERROR "normforge_add_library(${name}): unknown arguments: ${LIBRARY_UNPARSED_ARGUMENTS}; there are PROBLEMS, TARGETS, LOCK, NO_LOCK, REQUIRE_COMPLETE and DEVICE")
   endif()
   if(NOT LIBRARY_PROBLEMS)
     message(FATAL_ERROR "normforge_add_library(${name}): name a file of problems: PROBLEMS FILE")
@@ -24,19 +25,22 @@ function(normforge_add_library name)
     list(JOIN LIBRARY_TARGETS "," targets)
     set(targets --target ${targets})
   endif()
+  if(LIBRARY_NO_LOCK AND (LIBRARY_LOCK OR LIBRARY_REQUIRE_COMPLETE OR LIBRARY_DEVICE))
+    message(FATAL_ERROR "normforge_add_library(${name}): NO_LOCK goes with none of LOCK, REQUIRE_COMPLETE and DEVICE")
+  endif()
   set(lock)
   set(lockfile)
-  if(LIBRARY_LOCK)
+  if(LIBRARY_NO_LOCK)
+    set(lock --no-lock)
+  elseif(LIBRARY_LOCK)
     get_filename_component(lockfile "${LIBRARY_LOCK}" ABSOLUTE)
     set(lock --lock "${lockfile}")
-    if(LIBRARY_REQUIRE_COMPLETE)
-      list(APPEND lock --require-complete)
-    endif()
-    if(LIBRARY_DEVICE)
-      list(APPEND lock --device "${LIBRARY_DEVICE}")
-    endif()
-  elseif(LIBRARY_REQUIRE_COMPLETE OR LIBRARY_DEVICE)
-    message(FATAL_ERROR "normforge_add_library(${name}): REQUIRE_COMPLETE and DEVICE are about a lockfile: LOCK FILE")
+  endif()
+  if(LIBRARY_REQUIRE_COMPLETE)
+    list(APPEND lock --require-complete)
+  endif()
+  if(LIBRARY_DEVICE)
+    list(APPEND lock --device "${LIBRARY_DEVICE}")
   endif()
   add_custom_command(
     OUTPUT "${archive}" "${directory}/include/${name}.h" "${directory}/share/${name}/manifest.json"

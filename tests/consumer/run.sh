@@ -66,3 +66,32 @@ grep -q 'no work to do' "$scratch/step.log" || fail "a second build did somethin
 echo '# changed' >>"$scratch/source/scale_norm.norm"
 compile "$scratch/step"
 grep -q 'Building kernels of app_norms' "$scratch/step.log" || fail "a changed norm was not built again"
+
+echo "with a lockfile"
+manifest=$scratch/step/app_norms/share/app_norms/manifest.json
+refuse() { # WHAT: the build fails and says so
+  if cmake --build "$scratch/step" >"$scratch/step.log" 2>&1; then
+    fail "built, though: $1"
+  fi
+  grep -q "$1" "$scratch/step.log" || { cat "$scratch/step.log" && fail "did not say: $1"; }
+}
+tune() { "$scratch/prefix/bin/normforge" tune "$scratch/source/problems.txt" --effort estimate --target "$1" --lock "$scratch/source/app.lock" >"$scratch/tune.log"; }
+grep -q '"schedules": "common"' "$manifest" || fail "the manifest does not say where schedules are from"
+tune x86-64-v2
+configure "$scratch/source" "$scratch/step" "-DLOCK=LOCK;app.lock;REQUIRE_COMPLETE"
+refuse "app.lock: has no schedule for 'scale_norm.norm cols=2' for x86-64-v3;"
+tune x86-64-v3 # a changed lockfile is a reason to build again
+compile "$scratch/step"
+grep -q '"schedules": "lockfile"' "$manifest" || fail "the lockfile was not used"
+(($(grep -c '"origin": "tuned"' "$manifest") == 2)) || fail "expected two tuned kernels"
+"$scratch/step/app" || fail "app failed with a lockfile"
+compile "$scratch/step"
+grep -q 'no work to do' "$scratch/step.log" || fail "a second build with a lockfile did something: $(cat "$scratch/step.log")"
+sed -i 's/x86-64-v3/x86-64-v4/' "$scratch/source/app.lock"
+refuse 'app.lock:3: .*checksum'
+configure "$scratch/source" "$scratch/step" "-DLOCK=NO_LOCK"
+compile "$scratch/step"
+grep -q '"schedules": "default"' "$manifest" || fail "NO_LOCK: schedules are not the default ones"
+if cmake "-DLOCK=NO_LOCK;REQUIRE_COMPLETE" "$scratch/step" >"$scratch/step.log" 2>&1; then
+  fail "NO_LOCK and REQUIRE_COMPLETE were accepted together"
+fi
