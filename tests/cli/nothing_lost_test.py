@@ -141,7 +141,7 @@ class NothingLost(ProgramTest):
         self.assertRegex(message, r"cannot append to 'norms\.db': File too large; it is as it was\n$")
         message = self.refused_writing(before, "db", "merge", "other.db", "--db", "norms.db", **limit(database))
         self.assertRegex(message, r"^normforge: cannot write 'norms\.db': File too large; it is as it was\n$")
-        message = self.refused_writing(before, "replay", "norms.problems", "--db", "norms.db", "--lock", "norms.lock", **limit(100))
+        message = self.refused_writing(before, "replay", "other.problems", "--db", "other.db", "--lock", "norms.lock", **limit(100))
         self.assertIn("norms.lock", message)
         message = self.refused_writing(before, "db", "export", "--db", "norms.db", "-o", "samples.csv", **limit(1000))
         self.assertIn("samples.csv", message)
@@ -181,7 +181,7 @@ class NothingLost(ProgramTest):
         self.assertEqual(message, "normforge: cannot write 'norms.db': Permission denied\n")
         message = self.refused_writing(before, "db", "merge", "other.db", "--db", "new.db", **how)
         self.assertEqual(message, "normforge: cannot write 'new.db': Permission denied\n")
-        message = self.refused_writing(before, "replay", "norms.problems", "--db", "norms.db", "--lock", "norms.lock", **how)
+        message = self.refused_writing(before, "replay", "other.problems", "--db", "other.db", "--lock", "norms.lock", **how)
         self.assertIn("norms.lock", message)
         self.assertIn("Permission denied", message)
 
