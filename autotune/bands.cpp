@@ -37,7 +37,8 @@ std::vector<Band> fewest_bands(const Question &question, const std::vector<Shape
   }
   std::vector<Band> bands;
   for (size_t first = 0; first < shapes.size();) {
-    // The schedule that serves the longest stretch from here on; of several, the fastest. Such stretches make the fewest bands.
+    // The schedule that serves the longest stretch from here on; of several, the fastest, and the default where nothing is faster. Such
+    // stretches make the fewest bands.
     size_t longest = 0;
     double least = 0;
     std::string chosen;
@@ -50,7 +51,8 @@ std::vector<Band> fewest_bands(const Question &question, const std::vector<Shape
           break;
         total += mine;
       }
-      if (end - first > longest || (end - first == longest && longest && total < least))
+      const bool better = total < least || (total == least && schedule == question.default_schedule);
+      if (end - first > longest || (end - first == longest && longest && better))
         longest = end - first, least = total, chosen = schedule;
     }
     if (longest == 0)

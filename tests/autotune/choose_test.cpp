@@ -133,6 +133,15 @@ TEST(Choose, NoiseIsNoWinner) {
   EXPECT_LE(winners, 5);
 }
 
+TEST(Choose, OfEqualsTheDefaultStays) {
+  MadeUp records(question("layer_norm rows=1..100000 cols=64"), 5, 0.01);
+  for (const char *rows : {"1", "64", "4096"}) // mapping(0) stands before the default in any sorted list
+    records.measure(std::string("layer_norm rows=") + rows + " cols=64", {{mapping(0), 0, 0}, {mapping(2), 0, 0}});
+  const Answer answer = records.answer();
+  ASSERT_EQ(answer.bands.size(), 1u);
+  EXPECT_EQ(answer.bands[0].schedule, kDefault);
+}
+
 TEST(Choose, AGainUnderTheNoiseIsSaidToBeHidden) {
   MadeUp records(question("layer_norm rows=8 cols=64"), 5, 0.3);
   records.measure("layer_norm rows=8 cols=64", {{mapping(2), -0.15, -0.15}}, 9);
