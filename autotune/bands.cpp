@@ -20,8 +20,7 @@ double cost(const ShapeResult &shape, const std::string &schedule) {
   const Standing *standing = shape.find(schedule);
   if (standing == &shape.standings.front())
     return 0;
-  if (!standing || standing->confirmed.pairs < kLeastPairs || slower(standing->confirmed, shape.noise) ||
-      slower(standing->cold, shape.cold_noise))
+  if (!standing || standing->confirmed.pairs < kLeastPairs || slower(standing->confirmed, shape.noise) || loses_cold(shape, *standing))
     return kNever;
   return wins(shape, *standing) ? standing->confirmed.value : 0;
 }

@@ -76,8 +76,8 @@ ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_s
     const Standing &standing = result.standings[i];
     if (result.best == 0 && wins(result, standing))
       result.best = i;
-    result.noisy |= standing.confirmed.pairs && standing.confirmed.value < -0.01 && !wins(result, standing) &&
-                    !slower(standing.cold, result.cold_noise);
+    result.noisy |=
+        standing.confirmed.pairs && standing.confirmed.value < -0.01 && !wins(result, standing) && !loses_cold(result, standing);
   }
   result.noisy &= result.best == 0;
   return result;
@@ -110,9 +110,12 @@ const Standing *ShapeResult::find(const std::string &schedule) const {
 
 bool slower(const LogRatio &ratio, double noise) { return ratio.pairs >= kLeastPairs && ratio.lo > noise; }
 
+bool loses_cold(const ShapeResult &shape, const Standing &standing) {
+  return slower(standing.cold, std::max(shape.cold_noise, -standing.confirmed.value));
+}
+
 bool wins(const ShapeResult &shape, const Standing &standing) {
-  return shape.noise > 0 && standing.confirmed.pairs >= kLeastPairs && standing.confirmed.hi < -shape.noise &&
-         !slower(standing.cold, shape.cold_noise);
+  return shape.noise > 0 && standing.confirmed.pairs >= kLeastPairs && standing.confirmed.hi < -shape.noise && !loses_cold(shape, standing);
 }
 
 bool lies_within(const Problem &inner, const Problem &outer) {

@@ -1,9 +1,9 @@
 // From Records to an answer, and nothing but Records: the same samples give the same answer later, on any machine.
 //
 // Within a shape, every schedule is compared with the default by the pairs of samples that they share. A schedule is faster when the
-// interval of its ratio lies beyond the noise floor, in samples of a confirming run, and when it is not slower beyond noise with cold
-// caches. Over all shapes, the fewest bands of the ladder are found such that one schedule serves each band: within kWithin of the best at
-// every shape in it, and slower than the default at none.
+// interval of its ratio lies beyond the noise floor, in samples of a confirming run, and when it does not lose more with cold caches than
+// it gains with warm ones. Over all shapes, the fewest bands of the ladder are found such that one schedule serves each band: within
+// kWithin of the best at every shape in it, and slower than the default at none.
 //
 // Where the numerics half is open, too, all bands share one: that of the default, unless another serves every shape and is faster on the
 // whole. It is the half of every kernel of the function (codegen/package), so the first problem of a function decides it for the others.
@@ -90,11 +90,14 @@ private:
   std::map<std::string, std::string> halves; ///< by text of the function's problem
 };
 
-/// Whether `standing` may take the default's place: faster beyond noise when warm, no slower when cold.
+/// Whether `standing` may take the default's place: faster beyond noise when warm, and not losing more when cold.
 bool wins(const ShapeResult &, const Standing &standing);
 
 /// Whether the whole interval lies beyond the noise, on the slow side.
 bool slower(const LogRatio &, double noise);
+
+/// Whether what it loses with cold caches is, with the whole interval, more than noise and more than what it gains with warm ones.
+bool loses_cold(const ShapeResult &, const Standing &);
 
 /// Whether a Record of `inner` says something about `outer`: the same but for extents, and those within its own.
 bool lies_within(const Problem &inner, const Problem &outer);

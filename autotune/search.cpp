@@ -197,8 +197,14 @@ private:
     const ShapeResult result = compare(known, question, shape);
     state.noise = result.noise;
     state.best = {};
-    if (result.standings.size() > 1)
-      state.best = confirms ? result.standings[1].confirmed : result.standings[1].search;
+    state.leader = question.default_schedule;
+    if (result.standings.size() > 1) {
+      const Standing &first = result.standings[1];
+      state.best = first.confirmed.pairs ? first.confirmed : first.search;
+      if (state.best.value < 0)
+        state.leader = first.schedule;
+    }
+    report(state.doing);
   }
 
   /// The best candidates at a shape, by what a search has seen of them; the default is one of them where nothing is faster.

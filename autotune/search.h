@@ -43,7 +43,8 @@ struct Progress {
   std::string_view doing;        ///< "compiling", "checking", "measuring", "confirming"
   int tried = 0, alive = 0;      ///< candidates that were compiled; that are being measured
   int shape = 0, shapes = 0;
-  LogRatio best;                       ///< the best so far against the default at this shape
+  std::string leader;                  ///< the best schedule so far at this shape
+  LogRatio best;                       ///< that against the default
   double noise = 0;                    ///< floor, of that shape; 0: not known yet
   double seconds_left = 0;             ///< at most, of all problems; below 0: there is no limit
   std::map<std::string, int> rejected; ///< by cause

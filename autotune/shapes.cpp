@@ -9,7 +9,7 @@ namespace normforge {
 namespace {
 
 constexpr int64_t kStep = 8;                  ///< from one step of the ladder to the next
-constexpr int64_t kMostBytes = 64 << 20;      ///< a call past that is bound by memory, and what holds there holds for larger ones
+constexpr int64_t kMostBytes = 256 << 20;     ///< a call past that is bound by memory, and what holds there holds for larger ones
 constexpr double kKept = 64, kReduced = 1024; ///< ordinary numbers of kept and of reduced indices, all open axes together
 
 int64_t within(const Extent &extent, int64_t n) { return std::clamp(n, std::max<int64_t>(extent.lo, 1), std::max<int64_t>(extent.hi, 1)); }

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "bench/report.h"
+#include "bench/search_report.h"
 #include "dsl/error.h"
 
 namespace {
@@ -60,6 +61,23 @@ std::vector<KnobResult> knobs(bool quick) {
   return results;
 }
 
+/// Quick: few problems, with little time each.
+std::vector<SearchCell> searching(const Options &options) {
+  constexpr int kRuns = 100, kFewRuns = 5;
+  constexpr size_t kFewProblems = 2;
+  const normforge::Target &target = normforge::find_target(options.target);
+  std::vector<SearchCell> cells;
+  std::printf("%s", search_header().c_str());
+  for (std::string_view problem : search_problems().first(options.quick ? kFewProblems : search_problems().size())) {
+    cells.push_back(search_quality(problem, target, options.quick ? 2 : 10, options.quick ? 4 : 60));
+    std::printf("%s", search_row(cells.back()).c_str());
+    std::fflush(stdout);
+  }
+  const int runs = options.quick ? kFewRuns : kRuns;
+  std::printf("%s%s", search_summary(cells).c_str(), false_winners_text(false_winners(target, runs), runs).c_str());
+  return cells;
+}
+
 std::vector<CompileTimes> compiling() {
   std::vector<CompileTimes> times;
   for (const normforge::Target &target : normforge::targets()) {
@@ -94,8 +112,11 @@ int main(int argc, char **argv) {
   app.add_option("--shape", options.shapes, "shapes, rows x columns")->check(CLI::IsMember(shapes))->delimiter(',');
   app.add_option("--threads", options.threads, "numbers of threads")->check(CLI::IsMember({1, 2}))->delimiter(',');
   app.add_option("--target", options.target, "level of both sides")->capture_default_str();
-  app.add_option("--part", options.part, "speed, knobs (what each knob wins), compile (how long kernels take to compile) or all")
-      ->check(CLI::IsMember({"speed", "knobs", "compile", "all"}))
+  app.add_option(
+         "--part", options.part,
+         "speed, knobs (what each knob wins), compile (how long kernels take to compile), search (how good the search is; minutes) or "
+         "all of them but search")
+      ->check(CLI::IsMember({"speed", "knobs", "compile", "search", "all"}))
       ->capture_default_str();
   app.add_option("--json", options.json, "also write the results to this file");
   app.add_flag("--quick", options.quick, "fewer samples: wider intervals");
@@ -109,6 +130,8 @@ int main(int argc, char **argv) {
       results.knobs = knobs(options.quick);
     if (wants("compile"))
       results.compile = compiling();
+    if (options.part == "search")
+      results.search = searching(options);
     if (!options.json.empty())
       write(options.json, to_json(results));
   } catch (const std::exception &error) {

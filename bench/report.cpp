@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "bench/search_report.h"
 #include "llvm/Support/JSON.h"
 
 namespace bench {
@@ -108,9 +109,11 @@ std::string to_json(const Results &results) {
                                            {"max_seconds", t.max},
                                            {"slowest", t.slowest}});
   std::string text;
-  llvm::raw_string_ostream(text) << llvm::formatv(
-      "{0:2}\n",
-      llvm::json::Value(llvm::json::Object{{"speed", std::move(speed)}, {"knobs", std::move(knobs)}, {"compile", std::move(compiling)}}));
+  llvm::raw_string_ostream(text) << llvm::formatv("{0:2}\n",
+                                                  llvm::json::Value(llvm::json::Object{{"speed", std::move(speed)},
+                                                                                       {"knobs", std::move(knobs)},
+                                                                                       {"compile", std::move(compiling)},
+                                                                                       {"search", search_json(results.search)}}));
   return text;
 }
 

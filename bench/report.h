@@ -7,6 +7,7 @@
 #include "bench/compare.h"
 #include "bench/compile_times.h"
 #include "bench/knobs.h"
+#include "bench/search_quality.h"
 
 namespace bench {
 
@@ -23,6 +24,7 @@ struct Results {
   std::vector<Cell> speed;
   std::vector<KnobResult> knobs;
   std::vector<CompileTimes> compile;
+  std::vector<SearchCell> search;
 };
 std::string to_json(const Results &);
 

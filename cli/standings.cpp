@@ -38,7 +38,7 @@ std::string_view why_not(const ShapeResult &shape, const Standing &standing) {
     return "given up in the search";
   if (wins(shape, standing) || standing.confirmed.value >= 0)
     return "";
-  return slower(standing.cold, shape.cold_noise) ? "slower when cold" : "within the noise";
+  return loses_cold(shape, standing) ? "loses more when cold" : "within the noise";
 }
 
 std::string line(const ShapeResult &shape, const Standing &standing, int64_t bytes) {

@@ -87,10 +87,13 @@ TEST(Choose, TheFastestWins) {
   EXPECT_EQ(answer.shapes[0].standings.back().schedule, mapping(8));
 }
 
-TEST(Choose, SlowerWhenColdDoesNotWin) {
+TEST(Choose, LosingMoreWhenColdDoesNotWin) {
   MadeUp records(question("layer_norm rows=8 cols=64"), 2, 0.01);
-  records.measure("layer_norm rows=8 cols=64", {{mapping(2), -0.2, 0.2}, {mapping(4), -0.1, 0}});
+  records.measure("layer_norm rows=8 cols=64", {{mapping(2), -0.2, 0.4}, {mapping(4), -0.1, 0}});
   EXPECT_EQ(records.answer().bands[0].schedule, mapping(4));
+  MadeUp others(question("layer_norm rows=8 cols=64"), 2, 0.01);
+  others.measure("layer_norm rows=8 cols=64", {{mapping(2), -0.3, 0.1}, {mapping(4), -0.1, 0}});
+  EXPECT_EQ(others.answer().bands[0].schedule, mapping(2));
 }
 
 TEST(Choose, ARejectedScheduleNeverWins) {
