@@ -101,6 +101,11 @@ void Candidates::check(const std::vector<size_t> &unchecked, double limit_second
     return;
   for (size_t i : unchecked)
     list[i]->verdict.deviation = -1;
+  if (list[0]->kernel.object.empty()) { // there is nothing to compare with
+    for (size_t i : unchecked)
+      list[i]->verdict = {"gate: the default schedule is rejected: " + list[0]->verdict.rejected, 0};
+    return;
+  }
   // The default comes first, also where it has passed before: the others are compared with it.
   std::vector<size_t> order(unchecked);
   if (order.front() != 0)

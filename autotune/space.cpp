@@ -45,9 +45,7 @@ template <class Visit> void for_each_mapping(const Space &space, Schedule &sched
 } // namespace
 
 Space space_of(const SweepPlan &plan, const Target &target, const Backend &backend, bool numerics) {
-  Schedule start = backend.default_schedule(plan, target);
-  start.numerics = pinned_numerics(plan.problem, target);
-  return {backend, target, plan, std::move(start), numerics};
+  return {backend, target, plan, default_schedule(backend, plan, target, pinned_numerics(plan.problem, target)), numerics};
 }
 
 std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {

@@ -95,13 +95,16 @@ std::string problem_text(hand::Norm norm, hand::Element element, Shape shape) {
   return name(norm) + " rows=" + std::to_string(shape.rows) + " cols=" + std::to_string(shape.cols) + " x=" + name(element) + " outputs=y";
 }
 
+Generated generate(const Workload &work, const SweepPlan &plan, const Schedule &schedule, const Target &target) {
+  const auto call = std::make_shared<Call>(plan, schedule, target, work);
+  return {to_text(schedule, backend_for(target).knobs()), [call](int threads) { call->run(threads); }};
+}
+
 std::vector<Generated> generate(const Workload &work, const Target &target) {
   const SweepPlan plan = make_sweep_plan(parse_problem(problem_text(work.norm, work.element, work.shape)));
   std::vector<Generated> all;
-  for (const Schedule &schedule : handful_of_schedules(plan, target)) {
-    const auto call = std::make_shared<Call>(plan, schedule, target, work);
-    all.push_back({to_text(schedule, backend_for(target).knobs()), [call](int threads) { call->run(threads); }});
-  }
+  for (const Schedule &schedule : handful_of_schedules(plan, target))
+    all.push_back(generate(work, plan, schedule, target));
   return all;
 }
 

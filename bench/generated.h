@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "bench/workload.h"
+#include "codegen/schedule.h"
+#include "codegen/sweep_plan.h"
 #include "codegen/target.h"
 
 namespace bench {
@@ -17,6 +19,9 @@ struct Generated {
   std::string schedule;
   std::function<void(int threads)> run;
 };
+
+/// The workload by one schedule; `plan` is of a problem that its shape lies within. The workload must outlive it.
+Generated generate(const Workload &, const normforge::SweepPlan &plan, const normforge::Schedule &, const normforge::Target &);
 
 /// The workload by the default schedule first, then by a handful of others that apply: what a person would try. The workload must outlive
 /// them.

@@ -18,4 +18,22 @@ const Backend &backend_for(const Target &target) {
   throw InternalError("target " + std::string(target.name) + " has no backend");
 }
 
+Schedule default_schedule(const Backend &backend, const SweepPlan &plan, const Target &target, const Numerics &numerics) {
+  Schedule schedule = backend.default_schedule(plan, target);
+  schedule.numerics = numerics;
+  const auto serves = [&](const Schedule &candidate) { return !backend.inapplicable(plan, candidate, target); };
+  if (serves(schedule))
+    return schedule;
+  const std::span<const Knob> knobs = backend.knobs();
+  for (size_t k = 0; k < knobs.size(); ++k) {
+    Schedule other = schedule;
+    other.mapping.values[k] = knobs[k].values.front();
+    if (serves(other))
+      return other;
+  }
+  for (size_t k = 0; k < knobs.size(); ++k)
+    schedule.mapping.values[k] = knobs[k].values.front();
+  return schedule;
+}
+
 } // namespace normforge

@@ -37,6 +37,10 @@ public:
                          StageText *text = nullptr) const = 0;
 };
 
+/// The default schedule with another numerics half. Where its mapping cannot serve under that, the knobs that stand in the way have their
+/// neutral values.
+Schedule default_schedule(const Backend &, const SweepPlan &, const Target &, const Numerics &);
+
 /// All backends, and the one that serves a target.
 std::span<const Backend *const> backends();
 const Backend &backend_for(const Target &);

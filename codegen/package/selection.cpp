@@ -99,7 +99,7 @@ std::vector<SweepPlan> generic_plans(const Problem &function, const SweepPlan &f
 
 Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numerics &numerics, const KernelChoice *choice) {
   const Backend &backend = backend_for(target);
-  Schedule schedule = choice ? choice->schedule : backend.default_schedule(plan, target);
+  Schedule schedule = choice ? choice->schedule : default_schedule(backend, plan, target, numerics);
   schedule.numerics = numerics;
   if (const auto reason = backend.inapplicable(plan, schedule, target))
     throw UserError("'" + to_text(plan.problem) + "' for " + std::string(target.name) + ": " + *reason);

@@ -78,6 +78,12 @@ TEST(Selection, OneNumericsHalfPerFunction) {
     }
 }
 
+/// By itself this problem would split rows along chunks of its own numerics half, which the function does not have.
+TEST(Selection, TheFunctionsNumericsHalfComesBeforeTheDefaultMapping) {
+  const Selection selection = select("batch_norm_train batch=512 channel=64 space=1 outputs=y", "x86-64-v2,x86-64-v3,x86-64-v4");
+  EXPECT_GE(selection.functions.front().kernels.size(), 3u);
+}
+
 TEST(Selection, ProblemsThatLackATensorJoinTheFunctionThatHasIt) {
   const Selection selection =
       select("layer_norm x=bf16 beta=none gamma=f32\nlayer_norm x=bf16 gamma=f32 beta=f32\nlayer_norm gamma=none beta=none");
