@@ -78,8 +78,8 @@ struct Times {
 std::vector<Times> sample(const SweepPlan &plan, const Target &target, const std::vector<const Kernel *> &kernels, int rounds,
                           int survivors, uint64_t seed) {
   const MeasureOptions options{.seed = seed, .rounds = rounds, .survivors = survivors};
-  const std::vector<Timings> timings =
-      measure(plan, target, plan.problem, kernels, std::vector<bool>(kernels.size(), true), options, [](int) {}, [] { return false; });
+  const std::vector<Timings> timings = measure(
+      plan.problem, target, plan.problem, kernels, std::vector<bool>(kernels.size(), true), options, [](int) {}, [] { return false; });
   std::vector<Times> times(kernels.size());
   for (size_t k = 0; k < kernels.size(); ++k)
     for (const Samples &samples : timings[k].samples)
@@ -219,7 +219,7 @@ int false_winners(const Target &target, int runs) {
     const Kernel kernel = backend.compile(plan, space_of(plan, target, backend, false).start, target, "kernel", nullptr);
     const Kernel *both[] = {&kernel, &kernel};
     const MeasureOptions options{.seed = uint64_t(run), .rounds = 15, .confirms = true, .rotation_bytes = 64 << 20};
-    std::vector<Timings> timings = measure(plan, target, problem, both, {true, true}, options, [](int) {}, [] { return false; });
+    std::vector<Timings> timings = measure(problem, target, problem, both, {true, true}, options, [](int) {}, [] { return false; });
     Database database;
     for (size_t k : {0, 1}) {
       Record record{{hash_text(problem.norm->hash), to_text(problem), question.target, question.default_schedule, "", question.compiler,

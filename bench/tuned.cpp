@@ -88,7 +88,7 @@ Compared compare(const SweepPlan &plan, const Target &target, const Problem &sha
   const Kernel *both[] = {&base, &kernel};
   const normforge::MeasureOptions options{.threads = threads, .seconds = 20, .rounds = rounds};
   const std::vector<Timings> timings =
-      normforge::measure(plan, target, shape, both, {true, true}, options, [](int) {}, [] { return false; });
+      normforge::measure(plan.problem, target, shape, both, {true, true}, options, [](int) {}, [] { return false; });
   std::vector<double> seconds[3]; // base, its twin, the other
   for (size_t k : {0, 1}) {
     if (!timings[k].rejected.empty())
