@@ -7,7 +7,6 @@ import os
 import pty
 import shutil
 import signal
-import struct
 import subprocess
 import time
 
@@ -124,13 +123,13 @@ class Tune(ProgramTest):
         self.assertNotIn(b'"pins_numerics":true', self.read("plain"))
 
     def break_kernel(self, schedule):
-        """Makes the compiled kernel of a schedule trap, in the cache: each instruction becomes ud2."""
+        """Makes the compiled kernel of a schedule trap, in the cache: its first instruction becomes ud2."""
         for name in (os.path.join(folder, file) for folder, _, files in os.walk(self.path("cache")) for file in files):
             _, facts, machine = self.read(name).split(b"\n", 2)
             if json.loads(facts)["schedule"] != schedule:
                 continue
-            start, size = text_section(machine)
-            machine = machine[:start] + b"\x0f\x0b" * (size // 2) + machine[start + size // 2 * 2 :]
+            start = json.loads(facts)["object_bytes"] + json.loads(facts)["steps"][0]["entry"]
+            machine = machine[:start] + b"\x0f\x0b" + machine[start + 2 :]
             content = facts + b"\n" + machine
             self.write(name, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
             return
@@ -200,19 +199,6 @@ class Tune(ProgramTest):
         self.write("empty.problems", "# nothing\n")
         self.refused("tune", "empty.problems", says="there is no problem to tune")
         self.refused("replay", "empty.problems", "--db", "db", says="there is no problem")
-
-
-def text_section(machine):
-    """Where the code of a relocatable ELF file lies: offset and size of its largest section of instructions."""
-    (table,) = struct.unpack_from("<Q", machine, 0x28)
-    size, count = struct.unpack_from("<HH", machine, 0x3A)
-    found = []
-    for i in range(count):
-        _, kind, flags, _, offset, length = struct.unpack_from("<IIQQQQ", machine, table + i * size)
-        if kind == 1 and flags & 4:
-            found.append((length, offset))
-    length, offset = max(found)
-    return offset, length
 
 
 if __name__ == "__main__":
