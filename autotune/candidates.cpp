@@ -96,8 +96,15 @@ std::vector<size_t> Candidates::add(const std::vector<Schedule> &schedules,
   return fresh;
 }
 
+std::optional<Kernel> Candidates::gate_kernel(size_t index) const {
+  const Schedule &schedule = list[index]->schedule;
+  if (!smaller || space.backend.inapplicable(small_plan, schedule, space.target))
+    return std::nullopt;
+  return compile(small_plan, schedule);
+}
+
 void Candidates::check(const std::vector<size_t> &unchecked, double limit_seconds, const std::function<bool()> &stop) {
-  if (unchecked.empty())
+  if (unchecked.empty() || !runs_here(space.target))
     return;
   for (size_t i : unchecked)
     list[i]->verdict.deviation = -1;
@@ -113,8 +120,8 @@ void Candidates::check(const std::vector<size_t> &unchecked, double limit_second
   std::vector<Kernel> other(smaller ? order.size() : 0);
   if (smaller)
     on_all_cores(order.size(), jobs, stop, [&](size_t i) {
-      if (!space.backend.inapplicable(small_plan, list[order[i]]->schedule, space.target))
-        other[i] = compile(small_plan, list[order[i]]->schedule);
+      if (auto kernel = gate_kernel(order[i]))
+        other[i] = std::move(*kernel);
     });
   if (stop && stop())
     return;

@@ -26,13 +26,17 @@ public:
   Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads);
 
   /// Compiles and checks those of `schedules` that are new, until stop() says so. What the gate has already said of a schedule's code
-  /// (`known`, by schedule and code hash) is not asked again. Returns the indices of new candidates.
+  /// (`known`, by schedule and code hash) is not asked again. Returns the indices of new candidates. Nothing is
+  /// checked where this machine does not run the target.
   std::vector<size_t> add(const std::vector<Schedule> &schedules, const std::map<std::pair<std::string, std::string>, Verdict> &known,
                           double limit_seconds, const std::function<void(std::string_view doing, int count)> &progress,
                           const std::function<bool()> &stop);
 
   const Candidate &operator[](size_t index) const { return *list[index]; }
   size_t size() const { return list.size(); }
+  /// What the gate tries in place of a candidate's own kernel: the same schedule for gate_problem(). Nothing where that is the space's own
+  /// problem, or the schedule does not serve it.
+  std::optional<Kernel> gate_kernel(size_t index) const;
   /// -1: none of that schedule.
   int find(const std::string &schedule) const;
 

@@ -21,16 +21,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
 
-/// What an effort buys.
-struct Plan {
-  double seconds;    ///< for a problem, where no budget is said
-  int waves;         ///< rounds of neighbours, the default's own included
-  int centers;       ///< of the best at a shape, whose neighbours a wave tries
-  int search_rounds; ///< of the last stage of a wave
-  int confirm_rounds;
-};
 constexpr double kForever = 1e9;
-constexpr Plan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {kForever, 1, 0, 15, 31}}; // by Effort
+constexpr EffortPlan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {kForever, 1, 0, 15, 31}}; // by Effort
 constexpr double kSearchShare = 0.6; ///< of a problem's time; the rest confirms
 constexpr int kMostFinalists = 6;    ///< beside the default
 constexpr double kGain = 0.005;      ///< a log-ratio that makes a candidate worth confirming, or a wave worth following
@@ -40,7 +32,7 @@ class ProblemSearch {
 public:
   ProblemSearch(const Question &question, const SearchOptions &options, Database &known, double seconds, Progress progress,
                 const ShowProgress &show, const std::function<bool()> &stop)
-      : options(options), effort(kPlans[size_t(options.effort)]), known(known), begin(now()), end(begin + seconds),
+      : options(options), effort(plan_of(options.effort)), known(known), begin(now()), end(begin + seconds),
         plan(make_sweep_plan(question.problem)), space(space_from(question)), question(question), shapes(measured_shapes(question.problem)),
         candidates(space, options.cache, options.jobs, options.threads), state(std::move(progress)), show(show), stop(stop) {
     state.text = to_text(question.problem);
@@ -61,7 +53,7 @@ public:
 
 private:
   const SearchOptions &options;
-  const Plan &effort;
+  const EffortPlan &effort;
   Database &known;
   double begin, end;
   SweepPlan plan;
@@ -303,6 +295,8 @@ private:
 };
 
 } // namespace
+
+const EffortPlan &plan_of(Effort effort) { return kPlans[size_t(effort)]; }
 
 Question question_for(const Problem &problem, const Target &target, const Backend &backend, int threads, const std::string &device,
                       const std::string &directory) {

@@ -19,6 +19,16 @@ namespace normforge {
 
 enum class Effort { estimate, quick, patient, exhaustive };
 
+/// What an effort buys.
+struct EffortPlan {
+  double seconds;    ///< for a problem, where no budget is said
+  int waves;         ///< rounds of neighbours, the default's own included
+  int centers;       ///< of the best at a shape, whose neighbours a wave tries
+  int search_rounds; ///< of the last stage of a wave
+  int confirm_rounds;
+};
+const EffortPlan &plan_of(Effort);
+
 struct SearchOptions {
   const Target *target = nullptr;
   const Backend *backend = nullptr; ///< that compiles for the target

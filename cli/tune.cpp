@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "autotune/pack/write.h"
 #include "autotune/search.h"
 #include "autotune/shapes.h"
 #include "cli/answers.h"
@@ -12,13 +13,14 @@
 #include "codegen/package/files.h"
 #include "codegen/package/kernel_cache.h"
 #include "dsl/error.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
 namespace normforge::cli {
 namespace {
 
 struct TuneFlags {
-  std::string problems, target, effort = "quick", budget, database = "normforge.db", lock = "normforge.lock", cache;
+  std::string problems, target, effort = "quick", budget, database = "normforge.db", lock = "normforge.lock", pack, cache;
   int threads = 1, jobs = 0;
   uint64_t seed = 1;
   bool resume = false, numerics = false, pin = false, json = false;
@@ -54,6 +56,17 @@ Effort effort_named(const std::string &name) {
   throw UserError("--effort " + name + ": expected estimate, quick, patient or exhaustive");
 }
 
+/// What would be measured, as a directory to measure elsewhere.
+void make_pack(const std::vector<Problem> &problems, const SearchOptions &options, const std::string &directory) {
+  ProgressLine line;
+  const PackSummary made = write_pack(problems, options, directory, [&](const Progress &at) { line.show(at); });
+  line.clear();
+  const std::string rejected = made.gated ? llvm::formatv(" ({0} rejected)", made.rejected).str() : std::string(", to be checked there,");
+  print(llvm::formatv("{0}: {1} problems, {2} candidates{3} for {4}; copy it to a machine of that level and start {0}/run there\n",
+                      directory, made.problems, made.candidates, rejected, options.target->name)
+            .str());
+}
+
 void tune(const TuneFlags &flags) {
   const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
   if (problems.empty())
@@ -72,6 +85,8 @@ void tune(const TuneFlags &flags) {
   options.database = flags.database;
   options.cache = flags.cache.empty() ? default_cache_directory() : flags.cache;
   options.directory = std::filesystem::path(flags.problems).parent_path();
+  if (!flags.pack.empty())
+    return make_pack(problems, options, flags.pack);
   const Lockfile before = read_lockfile(flags.lock); // a damaged one is refused before time is spent
 
   ProgressLine line;
@@ -121,17 +136,21 @@ void add_tune(CLI::App &program) {
       ->type_name("EFFORT")
       ->capture_default_str();
   verb->add_option("--budget", flags->budget, "Time for all problems: 90s, 10m, 2h (default: what the effort takes)")->type_name("TIME");
-  verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
-  verb->add_option("--lock", flags->lock, "Lockfile of what was chosen")->type_name("FILE")->capture_default_str();
+  CLI::Option *database =
+      verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
+  CLI::Option *lock = verb->add_option("--lock", flags->lock, "Lockfile of what was chosen")->type_name("FILE")->capture_default_str();
   verb->add_option("--threads", flags->threads, "Threads that a timed call may use")
       ->type_name("N")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  verb->add_flag("--resume", flags->resume, "Don't measure again what the database has");
+  CLI::Option *resume = verb->add_flag("--resume", flags->resume, "Don't measure again what the database has");
   verb->add_flag("--numerics", flags->numerics,
                  "Search the numerics half, too: other bits than the default's. The first problem of a function decides it for the others");
   verb->add_flag("--pin", flags->pin, "Keep timed calls on as many CPUs as they have threads: the last ones that this process may use");
-  verb->add_flag("--json", flags->json, "Print what was chosen as JSON");
+  CLI::Option *json = verb->add_flag("--json", flags->json, "Print what was chosen as JSON");
+  verb->add_option("--pack", flags->pack, "Measure nothing here: write what to measure, and a program that does it, to a new directory")
+      ->type_name("DIR")
+      ->excludes(database, lock, resume, json);
   verb->add_option("--seed", flags->seed, "Of inputs and of the order of measuring")->type_name("N")->capture_default_str();
   verb->add_option("--jobs", flags->jobs, "Threads that compile; 0: one per core")
       ->type_name("N")

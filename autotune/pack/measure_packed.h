@@ -1,0 +1,25 @@
+// What a pack's runner does with a problem of it: gates what was not gated where the pack was made, then measures what its database does
+// not have yet.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "autotune/pack/packed_problem.h"
+#include "autotune/pack/trials.h"
+
+namespace normforge {
+
+/// Throws UserError when this machine cannot run what the pack holds: kernels for another kind of device, or for a level that it lacks.
+void check_runs_here(const PackedProblem &);
+
+/// How a problem ended.
+struct PackedResult {
+  int timed = 0, rejected = 0; ///< candidates
+  bool known = false;          ///< there was nothing left to do
+};
+
+/// Appends Records to `database` as they come. Throws UserError: see check_runs_here(), and a database that cannot be written.
+PackedResult measure_packed(const PackedProblem &, const std::string &database, const Trials::Tell &tell);
+
+} // namespace normforge

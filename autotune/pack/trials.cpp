@@ -1,0 +1,155 @@
+#include "autotune/pack/trials.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "autotune/device.h"
+#include "autotune/measure.h"
+#include "autotune/shapes.h"
+#include "autotune/workload.h"
+#include "codegen/hash.h"
+
+namespace normforge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kSearchShare = 0.6;   ///< of a problem's time; the rest confirms
+constexpr double kLeastSeconds = 0.2;  ///< for a shape
+constexpr size_t kLeaders = 3;         ///< of a shape, that may become finalists
+constexpr size_t kMostFinalists = 6;   ///< beside the default
+constexpr double kGain = 0.005;        ///< a log-ratio that makes a candidate worth confirming
+
+} // namespace
+
+Trials::Trials(const Question &question, const Target &target, std::vector<Trial> &trials, const TrialOptions &options, Database &known)
+    : question(question), target(target), trials(trials), options(options), known(known), shapes(measured_shapes(question.problem)) {
+  shapes.push_back(question.problem); // a rejection may be about all of it
+  for (Trial &trial : trials)
+    for (const Problem &of : shapes)
+      if (const Record *record = known.find(key(of, trial)); record && trial.rejected.empty())
+        trial.rejected = record->rejected;
+  shapes.pop_back();
+}
+
+RecordKey Trials::key(const Problem &of, const Trial &trial) const {
+  return {hash_text(question.problem.norm->hash),
+          to_text(of),
+          question.target,
+          trial.schedule,
+          hash_text(trial.kernel.code_hash),
+          question.compiler,
+          question.device};
+}
+
+bool Trials::is_known(const Problem &shape, bool confirms) const {
+  const Record *record = known.find(key(shape, trials.front()));
+  return record && std::ranges::any_of(record->samples, [&](const Samples &samples) {
+           return samples.threads == question.threads && samples.confirms == confirms;
+         });
+}
+
+bool Trials::complete() const {
+  return !trials.front().rejected.empty() || std::ranges::all_of(shapes, [&](const Problem &shape) { return is_known(shape, true); });
+}
+
+void Trials::run(const Tell &tell) {
+  keep_rejections();
+  const auto start = Clock::now();
+  const auto seconds_left = [&](double share, size_t shapes_left) {
+    const double gone = std::chrono::duration<double>(Clock::now() - start).count();
+    return std::max(kLeastSeconds, (share * options.seconds - gone) / double(shapes_left));
+  };
+  for (const bool confirms : {false, true}) {
+    // Who is confirmed follows from the search alone: the same after an interruption.
+    std::vector<size_t> entrants = confirms ? finalists() : std::vector<size_t>();
+    for (size_t i = 1; i < trials.size() && !confirms; ++i)
+      entrants.push_back(i);
+    for (size_t s = 0; s < shapes.size() && trials.front().rejected.empty(); ++s) {
+      if (is_known(shapes[s], confirms))
+        continue;
+      std::erase_if(entrants, [&](size_t i) { return !trials[i].rejected.empty(); });
+      tell(shapes[s], int(entrants.size()) + 1, confirms);
+      time(shapes[s], entrants, confirms, seconds_left(confirms ? 1 : kSearchShare, shapes.size() - s));
+    }
+  }
+}
+
+void Trials::keep(const Problem &of, std::vector<Record> records) {
+  if (records.empty())
+    return;
+  std::ranges::partition(records, [&](const Record &record) { return record.key != key(of, trials.front()); });
+  append_records(options.database, records);
+  for (Record &record : records)
+    known.add(std::move(record));
+}
+
+void Trials::keep_rejections() {
+  std::vector<Record> records;
+  for (const Trial &trial : trials) {
+    const auto rejected_at = [&](const Problem &of) {
+      const Record *record = known.find(key(of, trial));
+      return record && !record->rejected.empty();
+    };
+    if (!trial.rejected.empty() && !rejected_at(question.problem) && std::ranges::none_of(shapes, rejected_at))
+      records.push_back({key(question.problem, trial), trial.rejected, 0, {}});
+  }
+  keep(question.problem, std::move(records));
+}
+
+std::vector<size_t> Trials::leaders(const Problem &shape, size_t count) const {
+  std::vector<std::pair<double, size_t>> ranked;
+  for (const Standing &standing : compare(known, question, shape).standings)
+    for (size_t i = 0; i < trials.size(); ++i)
+      if (trials[i].schedule == standing.schedule && trials[i].rejected.empty() && standing.search.pairs >= kLeastPairs)
+        ranked.emplace_back(i == 0 ? -kGain : standing.search.value, i);
+  std::ranges::sort(ranked);
+  std::vector<size_t> found;
+  for (size_t i = 0; i < std::min(count, ranked.size()); ++i)
+    found.push_back(ranked[i].second);
+  return found;
+}
+
+/// The first of each shape, then the second of each.
+std::vector<size_t> Trials::finalists() const {
+  std::vector<std::vector<size_t>> best;
+  for (const Problem &shape : shapes)
+    best.push_back(leaders(shape, kLeaders));
+  std::vector<size_t> found;
+  for (size_t place = 0; place < kLeaders; ++place)
+    for (const std::vector<size_t> &list : best)
+      if (place < list.size() && list[place] != 0 && found.size() < kMostFinalists &&
+          std::ranges::find(found, list[place]) == found.end())
+        found.push_back(list[place]);
+  return found;
+}
+
+void Trials::time(const Problem &shape, const std::vector<size_t> &entrants, bool confirms, double seconds) {
+  std::vector<size_t> all{0};
+  all.insert(all.end(), entrants.begin(), entrants.end());
+  std::vector<const Kernel *> kernels;
+  std::vector<bool> same_bits;
+  for (size_t i : all) {
+    kernels.push_back(&trials[i].kernel);
+    same_bits.push_back(trials[i].same_bits);
+  }
+  MeasureOptions how{.threads = question.threads, .seed = options.seed, .seconds = seconds};
+  how.rounds = confirms ? options.confirm_rounds : options.search_rounds;
+  how.confirms = confirms;
+  how.pin = options.pin;
+  how.rotation_bytes = rotation_bytes(parse_fingerprint(question.device).cache);
+  how.silence_seconds = options.limit_seconds;
+  std::vector<Timings> timings = measure(question.problem, target, shape, kernels, same_bits, how, [](int) {}, nullptr);
+  std::vector<Record> records;
+  for (size_t i = 0; i < all.size(); ++i) {
+    Trial &trial = trials[all[i]];
+    trial.rejected = timings[i].rejected;
+    Record record{key(shape, trial), trial.rejected, trial.deviation, std::move(timings[i].samples)};
+    std::ranges::sort(record.samples);
+    if (!record.samples.empty() || !record.rejected.empty())
+      records.push_back(std::move(record));
+  }
+  keep(shape, std::move(records));
+}
+
+} // namespace normforge
