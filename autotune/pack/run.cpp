@@ -1,5 +1,5 @@
-// The runner: what a pack has as `run`. A program of its own, linked statically, which stands beside the problems that it measures and needs
-// nothing else of the machine: no compiler, no normforge, no C++ library.
+// The runner: what a pack has as `run`. A program of its own, linked statically, which stands beside the problems that it measures and
+// needs nothing else of the machine: no compiler, no normforge, no C++ library.
 //
 // Killed at any moment it goes on where it was: what is done is what its database says. Two runners with one database do not measure the
 // same problem: the second waits for the first, as may happen where a scheduler gives up on a worker that is still at work.
@@ -25,9 +25,7 @@ struct Flags {
 };
 
 /// What is said of a problem while it is measured. Flushed, for whoever follows a log.
-template <class... Text> void say(const Text &...text) {
-  (std::cout << ... << text) << std::endl;
-}
+template <class... Text> void say(const Text &...text) { (std::cout << ... << text) << std::endl; }
 
 std::string home() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 
@@ -85,7 +83,7 @@ void run(Flags flags) {
   keep_shard(flags.files, flags.shard);
   if (flags.database.empty())
     flags.database = home() + "/records.db";
-  append_records(flags.database, {}); // a file that cannot be written is found out before time is spent
+  append_records(flags.database, {});  // a file that cannot be written is found out before time is spent
   std::vector<PackedProblem> problems; // a damaged one, too, or one that this machine does not run
   for (const std::string &path : flags.files) {
     problems.push_back(parse_packed_problem(read_file(path), path));

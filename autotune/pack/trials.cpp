@@ -14,11 +14,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSearchShare = 0.6;   ///< of a problem's time; the rest confirms
-constexpr double kLeastSeconds = 0.2;  ///< for a shape
-constexpr size_t kLeaders = 3;         ///< of a shape, that may become finalists
-constexpr size_t kMostFinalists = 6;   ///< beside the default
-constexpr double kGain = 0.005;        ///< a log-ratio that makes a candidate worth confirming
+constexpr double kSearchShare = 0.6;  ///< of a problem's time; the rest confirms
+constexpr double kLeastSeconds = 0.2; ///< for a shape
+constexpr size_t kLeaders = 3;        ///< of a shape, that may become finalists
+constexpr size_t kMostFinalists = 6;  ///< beside the default
+constexpr double kGain = 0.005;       ///< a log-ratio that makes a candidate worth confirming
 
 } // namespace
 
@@ -33,13 +33,8 @@ Trials::Trials(const Question &question, const Target &target, std::vector<Trial
 }
 
 RecordKey Trials::key(const Problem &of, const Trial &trial) const {
-  return {hash_text(question.problem.norm->hash),
-          to_text(of),
-          question.target,
-          trial.schedule,
-          hash_text(trial.kernel.code_hash),
-          question.compiler,
-          question.device};
+  return {hash_text(question.problem.norm->hash), to_text(of),       question.target, trial.schedule,
+          hash_text(trial.kernel.code_hash),      question.compiler, question.device};
 }
 
 bool Trials::is_known(const Problem &shape, bool confirms) const {
@@ -118,8 +113,7 @@ std::vector<size_t> Trials::finalists() const {
   std::vector<size_t> found;
   for (size_t place = 0; place < kLeaders; ++place)
     for (const std::vector<size_t> &list : best)
-      if (place < list.size() && list[place] != 0 && found.size() < kMostFinalists &&
-          std::ranges::find(found, list[place]) == found.end())
+      if (place < list.size() && list[place] != 0 && found.size() < kMostFinalists && std::ranges::find(found, list[place]) == found.end())
         found.push_back(list[place]);
   return found;
 }

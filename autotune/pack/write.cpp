@@ -64,8 +64,8 @@ private:
 
 PackedCandidate packed(const Candidates &candidates, size_t index, bool gated) {
   const Candidate &candidate = candidates[index];
-  PackedCandidate made{candidate.kernel, {}, candidate.schedule.numerics == candidates[0].schedule.numerics, gated,
-                       candidate.verdict.deviation};
+  PackedCandidate made{
+      candidate.kernel, {}, candidate.schedule.numerics == candidates[0].schedule.numerics, gated, candidate.verdict.deviation};
   made.kernel.object.clear();
   if (!gated)
     made.gate = candidates.gate_kernel(index);

@@ -1,0 +1,142 @@
+// A packed problem as bytes, what it refuses, and the gate where it is measured.
+#include "autotune/pack/measure_packed.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "autotune/database.h"
+#include "autotune/gate.h"
+#include "codegen/backend.h"
+#include "dsl/error.h"
+#include "tests/autotune/search_support.h"
+
+namespace normforge {
+namespace {
+
+/// The default and a schedule that differs in one knob, to be gated where they are measured.
+PackedProblem sample(const std::string &text, const Target &target = host_target()) {
+  PackedProblem packed{parse_problem(text)};
+  packed.target = target.name;
+  packed.backend = target.backend;
+  packed.compiler = "a compiler";
+  packed.search_rounds = 5;
+  packed.confirm_rounds = 5;
+  packed.seconds = 0.1;
+  const Problem small = gate_problem(packed.problem);
+  const SweepPlan plan = make_sweep_plan(packed.problem), small_plan = make_sweep_plan(small);
+  const Backend &backend = backend_for(target);
+  const Schedule base = backend.default_schedule(plan, target);
+  for (const char *change : {"", "rows=1"}) {
+    const Schedule schedule = parse_schedule(change, backend.knobs(), base);
+    PackedCandidate &candidate = packed.candidates.emplace_back(PackedCandidate{backend.compile(plan, schedule, target, "kernel"), {}});
+    if (!(small == packed.problem))
+      candidate.gate = backend.compile(small_plan, schedule, target, "kernel");
+  }
+  for (PackedCandidate &candidate : packed.candidates) {
+    candidate.kernel.object.clear();
+    if (candidate.gate)
+      candidate.gate->object.clear();
+  }
+  return packed;
+}
+
+class PackedFile : public ::testing::Test {
+protected:
+  const std::string database = std::filesystem::temp_directory_path() / ("normforge-pack-" + std::to_string(::getpid()) + ".db");
+  void TearDown() override { std::filesystem::remove(database); }
+
+  std::vector<Record> measured(const PackedProblem &packed) {
+    measure_packed(parse_packed_problem(to_bytes(packed), "file"), database, [](const Problem &, int, bool) {});
+    const Database read = read_database(database, [](const std::string &) {});
+    std::vector<Record> records;
+    for (const auto &[key, record] : read.records())
+      records.push_back(record);
+    return records;
+  }
+};
+
+TEST_F(PackedFile, RoundTrips) {
+  const PackedProblem packed = sample("softmax rows=1..4 cols=33 x=bf16");
+  const std::string bytes = to_bytes(packed);
+  const PackedProblem read = parse_packed_problem(bytes, "file");
+  EXPECT_EQ(read.problem, packed.problem);
+  EXPECT_EQ(read.candidates.size(), 2u);
+  EXPECT_EQ(to_bytes(read), bytes);
+}
+
+// Its norm travels with it: a file of that name on the other machine is not asked.
+TEST_F(PackedFile, BringsItsNorm) {
+  PackedProblem packed = sample("softmax rows=4 cols=33");
+  const NormRef norm = parse_norms("norm mine(x[rows, cols]) -> y[rows, cols] { y = x - max(x, cols) }", "absent.norm").front();
+  Norm named = *norm;
+  named.source = "absent.norm";
+  packed.problem = parse_problem("absent.norm rows=4 cols=33", std::make_shared<const Norm>(named), "test");
+  const PackedProblem read = parse_packed_problem(to_bytes(packed), "file");
+  EXPECT_EQ(to_text(read.problem), "absent.norm rows=4 cols=33");
+  EXPECT_EQ(read.problem.norm->hash, norm->hash);
+}
+
+TEST_F(PackedFile, DamageIsRefused) {
+  const std::string bytes = to_bytes(sample("softmax rows=4 cols=33"));
+  for (size_t at = 0; at < bytes.size(); at += at < 3000 ? 1 : 101) {
+    std::string flipped = bytes;
+    flipped[at] ^= 1;
+    EXPECT_THROW(parse_packed_problem(flipped, "file"), UserError) << at;
+    EXPECT_THROW(parse_packed_problem(bytes.substr(0, at), "file"), UserError) << at;
+  }
+  EXPECT_THROW(parse_packed_problem(bytes + "x", "file"), UserError);
+}
+
+TEST_F(PackedFile, OtherMachinesAreRefused) {
+  PackedProblem packed = sample("softmax rows=4 cols=33");
+  packed.backend = "cuda";
+  packed.target = "sm_90";
+  EXPECT_THROW(check_runs_here(packed), UserError);
+  for (const Target &target : targets()) {
+    packed.backend = target.backend;
+    packed.target = target.name;
+    if (runs_here(target))
+      EXPECT_NO_THROW(check_runs_here(packed));
+    else
+      EXPECT_THROW(check_runs_here(packed), UserError);
+  }
+}
+
+TEST_F(PackedFile, GatesWhatWasNot) {
+  for (const char *text : {"softmax rows=4 cols=33", "softmax rows=4096 cols=4096"}) {
+    PackedProblem packed = sample(text);
+    for (const Record &record : measured(packed)) {
+      EXPECT_EQ(record.rejected, "") << text;
+      EXPECT_GT(record.deviation, 0) << text;
+    }
+    std::filesystem::remove(database);
+    // A kernel that returns at once writes nothing.
+    PackedCandidate &broken = packed.candidates[1];
+    testing::replace_code(broken.gate ? *broken.gate : broken.kernel, "\xc3");
+    int rejected = 0;
+    for (const Record &record : measured(packed)) {
+      rejected += !record.rejected.empty();
+      EXPECT_EQ(record.rejected.starts_with("gate: "), record.key.schedule == broken.kernel.schedule) << record.rejected;
+    }
+    EXPECT_EQ(rejected, 1) << text;
+    std::filesystem::remove(database);
+  }
+}
+
+// One that ends the process is recorded, too, and not tried again.
+TEST_F(PackedFile, CrashesAreRecordedOnce) {
+  PackedProblem packed = sample("softmax rows=4 cols=33");
+  testing::replace_code(packed.candidates[1].kernel, "\x0f\x0b"); // ud2
+  for (PackedCandidate &candidate : packed.candidates)
+    candidate.gated = true;
+  const std::vector<Record> records = measured(packed);
+  const auto crashed = std::ranges::find_if(records, [](const Record &record) { return !record.rejected.empty(); });
+  ASSERT_NE(crashed, records.end());
+  EXPECT_TRUE(crashed->rejected.starts_with("crash: signal 4")) << crashed->rejected;
+  EXPECT_EQ(measured(packed), records);
+}
+
+} // namespace
+} // namespace normforge
