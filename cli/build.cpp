@@ -73,6 +73,9 @@ std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, cons
   if (flags.require_complete && !locked.missing.empty())
     throw UserError(name + ": has no schedule for " + joined(locked.missing, ", ") +
                     "; tune them, or leave out --require-complete for the default ones");
+  if (!own) // nobody chose them: where a numerics half has changed since they were tuned, they are no reason to fail
+    std::erase_if(locked.choices,
+                  [](const KernelChoice &choice) { return choice.schedule.numerics != pinned_numerics(choice.problem, *choice.target); });
   return std::move(locked.choices);
 }
 

@@ -2,6 +2,7 @@
 // against this machine (db_verify.cpp), and hand its samples to other programs.
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "autotune/database_diff.h"
 #include "autotune/effects.h"

@@ -1,6 +1,6 @@
 // The package that an application links: lib/libNAME.a, include/NAME.h, lib/cmake/NAME/NAMEConfig.cmake and share/NAME/manifest.json. Its
-// bytes depend on the problems, the targets and this build of normforge; not on where it is built, on how many cores, or on what the cache
-// held.
+// bytes depend on the problems, the targets, the choices and this build of normforge; not on where it is built, on how many cores, or on
+// what the cache held.
 #pragma once
 
 #include <functional>
