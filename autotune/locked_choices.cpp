@@ -63,6 +63,33 @@ bool is_of(const LockEntry &entry, const std::string &source) {
   return entry.problem.starts_with(source) && (entry.problem.size() == source.size() || entry.problem[source.size()] == ' ');
 }
 
+/// Whether every shape of a problem but empty ones lies within one of `parts`, which differ from it along one axis at most.
+bool cover(const std::vector<ApplicableEntry> &parts, const Problem &problem) {
+  std::map<size_t, std::vector<Extent>> ranges; // by axis
+  for (const ApplicableEntry &part : parts) {
+    std::vector<size_t> narrower;
+    for (size_t axis = 0; axis < problem.extents.size(); ++axis)
+      if (!(part.choice.problem.extents[axis] == problem.extents[axis]))
+        narrower.push_back(axis);
+    if (narrower.empty())
+      return true;
+    if (narrower.size() == 1)
+      ranges[narrower[0]].push_back(part.choice.problem.extents[narrower[0]]);
+  }
+  for (auto &[axis, along] : ranges) {
+    std::ranges::sort(along, {}, &Extent::lo);
+    int64_t next = std::max<int64_t>(problem.extents[axis].lo, 1); // the first that no part has so far
+    for (const Extent &range : along) {
+      if (range.lo > next)
+        break;
+      if (range.hi >= problem.extents[axis].hi)
+        return true;
+      next = std::max(next, range.hi + 1);
+    }
+  }
+  return false;
+}
+
 } // namespace
 
 std::vector<ApplicableEntry> applicable_entries(const Lockfile &lockfile, const Problem &problem, const Target &target,
@@ -112,7 +139,7 @@ LockedChoices locked_choices(const Lockfile &lockfile, std::span<const Problem> 
           entries.push_back(&entry);
       };
       const std::vector<ApplicableEntry> found = applicable_entries(lockfile, problem, *target, device, note);
-      if (found.empty())
+      if (!cover(found, problem))
         locked.missing.push_back("'" + to_text(problem) + "' for " + std::string(target->name));
       for (const ApplicableEntry &applicable : found)
         if (chosen.emplace(target, to_text(applicable.choice.problem)).second)

@@ -31,7 +31,7 @@ std::vector<ApplicableEntry> applicable_entries(const Lockfile &, const Problem 
 struct LockedChoices {
   std::vector<KernelChoice> choices;
   std::vector<std::string> notes;   ///< one line for each thing to say, with the entries that it is said of
-  std::vector<std::string> missing; ///< "softmax cols=768 for x86-64-v3": no entry serves it
+  std::vector<std::string> missing; ///< "'softmax cols=768' for x86-64-v3": entries serve none of it or a part
 };
 
 LockedChoices locked_choices(const Lockfile &, std::span<const Problem> problems, std::span<const Target *const> targets,

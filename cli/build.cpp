@@ -71,7 +71,7 @@ std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, cons
   for (const std::string &note : locked.notes)
     std::fprintf(stderr, "normforge: %s: %s\n", name.c_str(), note.c_str());
   if (flags.require_complete && !locked.missing.empty())
-    throw UserError(name + ": has no schedule for " + joined(locked.missing, ", ") +
+    throw UserError(name + ": has no schedule for all of " + joined(locked.missing, ", ") +
                     "; tune them, or leave out --require-complete for the default ones");
   if (!own) // nobody chose them: where a numerics half has changed since they were tuned, they are no reason to fail
     std::erase_if(locked.choices,
@@ -155,7 +155,7 @@ void add_build(CLI::App &program) {
   CLI::Option *no_lock =
       verb->add_flag("--no-lock", flags->no_lock, "Default schedules alone, not those that come with normforge for common sizes")
           ->excludes(lock);
-  verb->add_flag("--require-complete", flags->require_complete, "Fail where the lockfile has no schedule for a problem on a target")
+  verb->add_flag("--require-complete", flags->require_complete, "Fail where the lockfile has no schedule for all of a problem on a target")
       ->excludes(no_lock);
   verb->add_option("--device", flags->device,
                    "Device that the library is for, as 'normforge devices' says it: schedules must have been measured on one of its class "

@@ -97,13 +97,24 @@ TEST_F(Choices, EntriesServeWhatTheyShareWithAProblem) {
   const LockedChoices all = choose("softmax cols=768", "x86-64-v2,x86-64-v3,x86-64-v4");
   EXPECT_EQ(texts(all), (std::vector<std::string>{"softmax rows=1..7 cols=768 @ x86-64-v3", "softmax rows=8.. cols=768 @ x86-64-v3",
                                                   "softmax rows=8.. cols=768 @ x86-64-v4"}));
-  EXPECT_EQ(all.missing, std::vector<std::string>{"'softmax cols=768' for x86-64-v2"});
+  EXPECT_EQ(all.missing, (std::vector<std::string>{"'softmax cols=768' for x86-64-v2", "'softmax cols=768' for x86-64-v4"}));
   EXPECT_EQ(all.notes, std::vector<std::string>());
   EXPECT_EQ(texts(choose("softmax rows=5..20 cols=768")),
             (std::vector<std::string>{"softmax rows=5..7 cols=768 @ x86-64-v3", "softmax rows=8..20 cols=768 @ x86-64-v3"}));
   EXPECT_EQ(texts(choose("softmax cols=768\nsoftmax\n")).size(), 3u); // each once, and cols=100
   EXPECT_EQ(texts(choose("softmax cols=768 inplace=y:x")).size(), 0u);
   EXPECT_EQ(texts(choose("softmax cols=768 strides=x:rows")).size(), 0u);
+}
+
+TEST_F(Choices, APartIsMissing) {
+  lockfile.entries = {entry("softmax rows=1..7 cols=768"), entry("softmax rows=8..20 cols=768"), entry("softmax rows=22.. cols=768")};
+  EXPECT_TRUE(choose("softmax rows=1..20 cols=768").missing.empty());
+  EXPECT_TRUE(choose("softmax rows=3..15 cols=768").missing.empty());
+  EXPECT_TRUE(choose("softmax rows=40 cols=768").missing.empty());
+  for (const char *part : {"softmax cols=768", "softmax rows=1..21 cols=768", "softmax rows=21 cols=768", "softmax rows=1..20", "softmax"})
+    EXPECT_EQ(choose(part).missing.size(), 1u) << part;
+  lockfile.entries.push_back(entry("softmax rows=21 cols=768"));
+  EXPECT_TRUE(choose("softmax cols=768").missing.empty());
 }
 
 TEST_F(Choices, StatisticsMakeNoDifferenceUnlessThereAreEntriesForThem) {
