@@ -7,6 +7,7 @@
 
 #include "autotune/bands.h"
 #include "autotune/candidates.h"
+#include "autotune/finalists.h"
 #include "autotune/measure.h"
 #include "autotune/shapes.h"
 #include "autotune/workload.h"
@@ -23,9 +24,6 @@ double now() { return std::chrono::duration<double>(Clock::now().time_since_epoc
 
 constexpr double kForever = 1e9;
 constexpr EffortPlan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {kForever, 1, 0, 15, 31}}; // by Effort
-constexpr double kSearchShare = 0.6; ///< of a problem's time; the rest confirms
-constexpr int kMostFinalists = 6;    ///< beside the default
-constexpr double kGain = 0.005;      ///< a log-ratio that makes a candidate worth confirming, or a wave worth following
 
 /// One problem on its way.
 class ProblemSearch {
@@ -200,16 +198,9 @@ private:
   }
 
   /// The best candidates at a shape, by what a search has seen of them; the default is one of them where nothing is faster.
-  std::vector<size_t> leaders(const Problem &shape, int count) const {
-    std::vector<std::pair<double, size_t>> ranked;
-    for (const Standing &standing : compare(known, question, shape).standings)
-      if (const int i = candidates.find(standing.schedule); i >= 0 && standing.search.pairs >= kLeastPairs)
-        ranked.emplace_back(i == 0 ? -kGain : standing.search.value, i);
-    std::ranges::sort(ranked);
-    std::vector<size_t> found;
-    for (size_t i = 0; i < ranked.size() && int(i) < count; ++i)
-      found.push_back(ranked[i].second);
-    return found;
+  std::vector<size_t> leaders(const Problem &shape, size_t count) const {
+    return normforge::leaders(
+        compare(known, question, shape), [&](const std::string &schedule) { return candidates.find(schedule); }, count);
   }
 
   void explore() {
@@ -230,7 +221,7 @@ private:
       std::vector<std::vector<Schedule>> wanted(shapes.size());
       std::vector<Schedule> all;
       for (size_t s = 0; s < shapes.size(); ++s)
-        for (size_t leader : leaders(shapes[s], effort.centers))
+        for (size_t leader : leaders(shapes[s], size_t(effort.centers)))
           if (centers[s].insert(leader).second)
             for (const Schedule &schedule : neighbours(space, candidates[leader].schedule))
               wanted[s].push_back(schedule), all.push_back(schedule);
@@ -270,13 +261,8 @@ private:
   bool confirm() {
     if (candidates.size() == 0 || !candidates[0].verdict.rejected.empty())
       return false;
-    std::vector<size_t> finalists; // the first of each shape, then the second of each
-    for (size_t place = 0; place < 3; ++place)
-      for (const Problem &shape : shapes)
-        if (const std::vector<size_t> best = leaders(shape, 3); place < best.size() && int(finalists.size()) < kMostFinalists &&
-                                                                best[place] != 0 &&
-                                                                std::ranges::find(finalists, best[place]) == finalists.end())
-          finalists.push_back(best[place]);
+    const std::vector<size_t> finalists =
+        normforge::finalists(shapes.size(), [&](size_t s, size_t count) { return leaders(shapes[s], count); });
     bool complete = true;
     for (size_t s = 0; s < shapes.size() && complete; ++s) {
       const ShapeResult before = compare(known, question, shapes[s]);

@@ -127,7 +127,8 @@ void add_tune(CLI::App &program) {
       "--lock'\n"
       "reads. Ctrl-C keeps what was measured, and --resume goes on.\n"
       "Example:\n"
-      "  normforge tune norms.problems --budget 10m --db norms.db --lock norms.lock");
+      "  normforge tune norms.problems --budget 10m --db norms.db --lock norms.lock\n"
+      "  normforge tune norms.problems --target x86-64-v3 --pack pack, then pack/run on a machine that runs it, then normforge db merge");
   auto flags = std::make_shared<TuneFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
   verb->add_option("--target", flags->target, "CPU level to tune for (default: the best that this machine runs)")->type_name("TARGET");

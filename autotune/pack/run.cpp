@@ -52,12 +52,12 @@ void keep_shard(std::vector<std::string> &files, const std::string &shard) {
   files = std::move(mine);
 }
 
-std::string read_file(const std::string &path) {
+PackedProblem read_problem(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
   std::string bytes(std::istreambuf_iterator<char>(file), {});
   if (!file)
     throw UserError("cannot read '" + path + "': " + std::strerror(errno));
-  return bytes;
+  return parse_packed_problem(bytes, path);
 }
 
 /// Holds a problem's file against other runners until it dies; where a file system has no locks, nobody is held.
@@ -83,17 +83,15 @@ void run(Flags flags) {
   keep_shard(flags.files, flags.shard);
   if (flags.database.empty())
     flags.database = home() + "/records.db";
-  append_records(flags.database, {});  // a file that cannot be written is found out before time is spent
-  std::vector<PackedProblem> problems; // a damaged one, too, or one that this machine does not run
-  for (const std::string &path : flags.files) {
-    problems.push_back(parse_packed_problem(read_file(path), path));
-    check_runs_here(problems.back());
-  }
-  say(problems.size(), " problems, on ", fingerprint(this_device()));
-  for (size_t i = 0; i < problems.size(); ++i) {
-    say("[", i + 1, "/", problems.size(), "] ", to_text(problems[i].problem));
+  append_records(flags.database, {});         // a file that cannot be written is found out before time is spent
+  for (const std::string &path : flags.files) // a damaged one, too, or one that this machine does not run
+    check_runs_here(read_problem(path));
+  say(flags.files.size(), " problems, on ", fingerprint(this_device()));
+  for (size_t i = 0; i < flags.files.size(); ++i) {
+    const PackedProblem packed = read_problem(flags.files[i]);
+    say("[", i + 1, "/", flags.files.size(), "] ", to_text(packed.problem));
     const Turn turn(flags.files[i]);
-    const PackedResult result = measure_packed(problems[i], flags.database, [](const Problem &shape, int kernels, bool confirms) {
+    const PackedResult result = measure_packed(packed, flags.database, [](const Problem &shape, int kernels, bool confirms) {
       say("  ", confirms ? "confirming " : "measuring ", kernels, " kernels at ", to_text(shape));
     });
     say("  ", result.timed, " candidates, ", result.rejected, " rejected", result.known ? "; all of it had been measured before" : "");

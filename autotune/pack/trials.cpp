@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "autotune/device.h"
+#include "autotune/finalists.h"
 #include "autotune/measure.h"
 #include "autotune/shapes.h"
 #include "autotune/workload.h"
@@ -14,11 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSearchShare = 0.6;  ///< of a problem's time; the rest confirms
 constexpr double kLeastSeconds = 0.2; ///< for a shape
-constexpr size_t kLeaders = 3;        ///< of a shape, that may become finalists
-constexpr size_t kMostFinalists = 6;  ///< beside the default
-constexpr double kGain = 0.005;       ///< a log-ratio that makes a candidate worth confirming
 
 } // namespace
 
@@ -92,30 +89,15 @@ void Trials::keep_rejections() {
   keep(question.problem, std::move(records));
 }
 
-std::vector<size_t> Trials::leaders(const Problem &shape, size_t count) const {
-  std::vector<std::pair<double, size_t>> ranked;
-  for (const Standing &standing : compare(known, question, shape).standings)
-    for (size_t i = 0; i < trials.size(); ++i)
-      if (trials[i].schedule == standing.schedule && trials[i].rejected.empty() && standing.search.pairs >= kLeastPairs)
-        ranked.emplace_back(i == 0 ? -kGain : standing.search.value, i);
-  std::ranges::sort(ranked);
-  std::vector<size_t> found;
-  for (size_t i = 0; i < std::min(count, ranked.size()); ++i)
-    found.push_back(ranked[i].second);
-  return found;
-}
-
-/// The first of each shape, then the second of each.
 std::vector<size_t> Trials::finalists() const {
-  std::vector<std::vector<size_t>> best;
-  for (const Problem &shape : shapes)
-    best.push_back(leaders(shape, kLeaders));
-  std::vector<size_t> found;
-  for (size_t place = 0; place < kLeaders; ++place)
-    for (const std::vector<size_t> &list : best)
-      if (place < list.size() && list[place] != 0 && found.size() < kMostFinalists && std::ranges::find(found, list[place]) == found.end())
-        found.push_back(list[place]);
-  return found;
+  const auto index_of = [&](const std::string &schedule) {
+    for (size_t i = 0; i < trials.size(); ++i)
+      if (trials[i].schedule == schedule && trials[i].rejected.empty())
+        return int(i);
+    return -1;
+  };
+  return normforge::finalists(shapes.size(),
+                              [&](size_t s, size_t count) { return leaders(compare(known, question, shapes[s]), index_of, count); });
 }
 
 void Trials::time(const Problem &shape, const std::vector<size_t> &entrants, bool confirms, double seconds) {

@@ -59,7 +59,6 @@ private:
   bool is_known(const Problem &shape, bool confirms) const;
   void keep(const Problem &of, std::vector<Record> records);
   void keep_rejections();
-  std::vector<size_t> leaders(const Problem &shape, size_t count) const;
   std::vector<size_t> finalists() const;
   void time(const Problem &shape, const std::vector<size_t> &entrants, bool confirms, double seconds);
 };

@@ -93,8 +93,10 @@ PackSummary write_pack(std::span<const Problem> problems, const SearchOptions &o
     const SweepPlan plan = make_sweep_plan(problem);
     const Space space = space_of(plan, *options.target, *options.backend, options.numerics);
     Candidates candidates(space, options.cache, options.jobs, options.threads);
+    const std::vector<Schedule> schedules = schedules_within_reach(space, options.effort);
+    state.tried = int(schedules.size());
     candidates.add(
-        schedules_within_reach(space, options.effort), {}, options.limit_seconds,
+        schedules, {}, options.limit_seconds,
         [&](std::string_view doing, int count) {
           state.doing = doing;
           state.alive = count;

@@ -20,14 +20,14 @@ LONG = bool(os.environ.get("NORMFORGE_LONG"))
 class Packs(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        """One pack for all tests."""
+        """One pack for all tests. Its time is ample: no candidate is left out for want of it, however busy the machine is."""
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
         cls.made = directory.name
         for name, text in (("norms.problems", PROBLEMS), ("mine.norm", NORM)):
             with open(os.path.join(cls.made, name), "w") as file:
                 file.write(text)
-        result = run("tune", "norms.problems", "--pack", "pack", "--budget", "1s", "--cache", "cache", cwd=cls.made)
+        result = run("tune", "norms.problems", "--pack", "pack", "--budget", "60s", "--cache", "cache", cwd=cls.made)
         if result.returncode:
             raise AssertionError(result.stderr)
         cls.candidates = int(re.search(r"(\d+) candidates", result.stdout)[1])

@@ -1,0 +1,114 @@
+"""examples/cluster: its README's commands, and what becomes of Records when workers are killed in the middle."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+try:
+    import distributed  # noqa: F401: dask_tune.py's
+    import psutil
+except ImportError:
+    print("skipped: this needs Python's distributed (./dev test installs it)")
+    sys.exit(77)
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXAMPLE = HERE.parents[1] / "examples/cluster"
+PROGRAM = pathlib.Path(os.environ["NORMFORGE"]).resolve()
+
+
+class Cluster(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name) / "cluster"
+        shutil.copytree(EXAMPLE, self.directory)
+        path = f"{PROGRAM.parent}:{HERE}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        self.environment = dict(os.environ, PATH=path, XDG_CACHE_HOME=str(self.directory / "cache"))
+
+    def start(self, *command, **environment):
+        return subprocess.Popen(command, cwd=self.directory, env=dict(self.environment, **environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def finish(self, process):
+        output = process.communicate(timeout=240)[0]
+        self.assertEqual(process.returncode, 0, output)
+        return output
+
+    def do(self, *command, **environment):
+        return self.finish(self.start(*command, **environment))
+
+    def make(self):
+        """A pack whose time is ample: no candidate is left out for want of it, however busy the machine is."""
+        return int(re.search(r"(\d+) candidates", self.do("normforge", "tune", "norms.problems", "--pack", "pack", "--budget", "60s"))[1])
+
+    def check_whole(self, candidates):
+        """All Records are there, once: each candidate at each shape, measured in one run and confirmed in one at most."""
+        self.do("sh", "-c", "normforge db merge pack/records/*.db --db norms.db")
+        records = [json.loads(line) for line in (self.directory / "norms.db").read_text().splitlines()]
+        self.assertEqual(len(records), len({(r["problem"], r["schedule"]) for r in records}))
+        by_norm = {}
+        for record in records:
+            by_norm.setdefault(record["problem"].split()[0], {}).setdefault(record["problem"], []).append(record)
+            for confirms in (False, True):
+                runs = {s["run"] for s in record["samples"] if bool(s.get("confirms")) == confirms}
+                self.assertLessEqual(len(runs), 1, record["problem"])
+            self.assertTrue(record["samples"] or record.get("rejected"))
+        self.assertEqual({norm: len(shapes) for norm, shapes in by_norm.items()}, {"layer_norm": 3, "rms_norm": 1, "softmax": 1, "add_rms_norm": 1})
+        for shapes in by_norm.values():
+            self.assertEqual(len({len(found) for found in shapes.values()}), 1)
+            for found in shapes.values():
+                self.assertTrue(any(s.get("confirms") for r in found for s in r["samples"]))
+        self.assertEqual(sum(len(next(iter(shapes.values()))) for shapes in by_norm.values()), candidates)
+
+    def runners(self, process):
+        """The runners that a process, or one that it started, has started."""
+        return [child for child in psutil.Process(process.pid).children(recursive=True) if child.name() == "run" and child.parent().name() != "run"]
+
+    def kill_one(self, process, whom):
+        """Kills whom(a runner) in the middle of its work."""
+        for _ in range(600):
+            runners = self.runners(process)
+            if len(runners) == 2:
+                time.sleep(0.3)
+                whom(runners[0]).send_signal(signal.SIGKILL)
+                return
+            time.sleep(0.05)
+        self.fail("two workers never were at work")
+
+    def dask(self, whom):
+        candidates = self.make()
+        process = self.start(sys.executable, "dask_tune.py", "pack", "--workers", "2")
+        self.addCleanup(process.kill)
+        self.kill_one(process, whom)
+        self.assertIn("4 of 4", self.finish(process))
+        self.check_whole(candidates)
+
+    def test_a_dask_worker_is_killed(self):
+        self.dask(lambda runner: runner.parent())
+
+    def test_a_runner_is_killed(self):
+        self.dask(lambda runner: runner)
+
+    def test_a_slurm_task_is_killed(self):
+        candidates = self.make()
+        self.assertIn("queued again", self.do("sbatch", "--wait", "tune.sbatch", "pack", NORMFORGE_TEST_KILL="0.5"))
+        self.check_whole(candidates)
+
+    def test_readme(self):
+        blocks = re.findall(r"^```sh\n(.*?)^```$", (EXAMPLE / "README.md").read_text("utf-8"), re.M | re.S)
+        self.assertEqual(len(blocks), 2)
+        for block in blocks:
+            self.do("sh", "-ec", block)
+        for lock in ("norms.lock", "slurm.lock"):
+            self.assertIn("layer_norm", (self.directory / lock).read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
