@@ -25,13 +25,26 @@ PROGRAM = pathlib.Path(os.environ["NORMFORGE"]).resolve()
 
 
 class Cluster(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """The example with a pack in it, for all tests. Its time is ample: no candidate is left out for want of it, however busy the machine is."""
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.made = pathlib.Path(directory.name) / "cluster"
+        shutil.copytree(EXAMPLE, cls.made)
+        path = f"{PROGRAM.parent}:{HERE}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        cls.environment = dict(os.environ, PATH=path, XDG_CACHE_HOME=str(cls.made / "cache"))
+        words = ["normforge", "tune", "norms.problems", "--pack", "pack", "--budget", "60s"]
+        made = subprocess.run(words, cwd=cls.made, env=cls.environment, capture_output=True, text=True)
+        if made.returncode:
+            raise AssertionError(made.stderr)
+        cls.candidates = int(re.search(r"(\d+) candidates", made.stdout)[1])
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name) / "cluster"
-        shutil.copytree(EXAMPLE, self.directory)
-        path = f"{PROGRAM.parent}:{HERE}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.environment = dict(os.environ, PATH=path, XDG_CACHE_HOME=str(self.directory / "cache"))
+        shutil.copytree(self.made, self.directory)
 
     def start(self, *command, **environment):
         return subprocess.Popen(command, cwd=self.directory, env=dict(self.environment, **environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -44,11 +57,7 @@ class Cluster(unittest.TestCase):
     def do(self, *command, **environment):
         return self.finish(self.start(*command, **environment))
 
-    def make(self):
-        """A pack whose time is ample: no candidate is left out for want of it, however busy the machine is."""
-        return int(re.search(r"(\d+) candidates", self.do("normforge", "tune", "norms.problems", "--pack", "pack", "--budget", "60s"))[1])
-
-    def check_whole(self, candidates):
+    def check_whole(self):
         """All Records are there, once: each candidate at each shape, measured in one run and confirmed in one at most."""
         self.do("sh", "-c", "normforge db merge pack/records/*.db --db norms.db")
         records = [json.loads(line) for line in (self.directory / "norms.db").read_text().splitlines()]
@@ -65,7 +74,7 @@ class Cluster(unittest.TestCase):
             self.assertEqual(len({len(found) for found in shapes.values()}), 1)
             for found in shapes.values():
                 self.assertTrue(any(s.get("confirms") for r in found for s in r["samples"]))
-        self.assertEqual(sum(len(next(iter(shapes.values()))) for shapes in by_norm.values()), candidates)
+        self.assertEqual(sum(len(next(iter(shapes.values()))) for shapes in by_norm.values()), self.candidates)
 
     def runners(self, process):
         """The runners that a process, or one that it started, has started."""
@@ -83,12 +92,11 @@ class Cluster(unittest.TestCase):
         self.fail("two workers never were at work")
 
     def dask(self, whom):
-        candidates = self.make()
         process = self.start(sys.executable, "dask_tune.py", "pack", "--workers", "2")
         self.addCleanup(process.kill)
         self.kill_one(process, whom)
         self.assertIn("4 of 4", self.finish(process))
-        self.check_whole(candidates)
+        self.check_whole()
 
     def test_a_dask_worker_is_killed(self):
         self.dask(lambda runner: runner.parent())
@@ -97,13 +105,13 @@ class Cluster(unittest.TestCase):
         self.dask(lambda runner: runner)
 
     def test_a_slurm_task_is_killed(self):
-        candidates = self.make()
         self.assertIn("queued again", self.do("sbatch", "--wait", "tune.sbatch", "pack", NORMFORGE_TEST_KILL="0.5"))
-        self.check_whole(candidates)
+        self.check_whole()
 
     def test_readme(self):
         blocks = re.findall(r"^```sh\n(.*?)^```$", (EXAMPLE / "README.md").read_text("utf-8"), re.M | re.S)
         self.assertEqual(len(blocks), 2)
+        shutil.rmtree(self.directory / "pack")
         for block in blocks:
             self.do("sh", "-ec", block)
         for lock in ("norms.lock", "slurm.lock"):
