@@ -35,7 +35,10 @@ public:
     return text;
   }
 
-  std::string sweeps() const { return to_text(make_sweep_plan(problem_)); }
+  std::string sweeps() const {
+    const SweepPlan plan = make_sweep_plan(problem_);
+    return to_text(plan, chosen_schedule(plan, target(), options_.schedule).numerics.algorithm == Numerics::chunked);
+  }
 
   std::string schedule() const {
     return to_text(chosen_schedule(make_sweep_plan(problem_), target(), options_.schedule), backend_for(target()).knobs());

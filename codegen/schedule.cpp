@@ -128,7 +128,10 @@ Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, cons
 }
 
 std::string describe_knobs(std::span<const Knob> knobs) {
-  std::string text = "numerics: what fixes every bit of the result\n  two_pass, chunked\n    how statistics are summed\n";
+  std::string text =
+      "numerics: what fixes every bit of the result\n  two_pass, chunked\n"
+      "    squares about a mean: in a sweep of their own, or chunk by chunk in that of the mean: reads rows that outgrow the "
+      "caches once less\n";
   const auto describe = [&](std::span<const Knob> table) {
     for (const Knob &knob : table)
       text += "  " + std::string(knob.name) + "=" + allowed(knob) + "\n    " + std::string(knob.help) + "\n";

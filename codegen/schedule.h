@@ -19,6 +19,10 @@ namespace normforge {
 /// whole runs. Chunks merge lane by lane in a binary counter (chunk i merges with its left neighbour as often as i + 1 is even; what is
 /// left at the end merges from the right). Then lanes fold by halves: `fold_high` adds the upper half to the lower; otherwise odd lanes add
 /// to even ones. A reduction across the contiguous axis keeps one lane per kept element and has chunks along the reduced axes.
+///
+/// `two_pass`: squares about a mean are added in the same order, in a sweep of their own that follows the one of the mean. `chunked`: those
+/// of a chunk are about the mean of the lane's elements in that chunk, and wherever partial sums are added, these merge by the formula of
+/// codegen/moments.cpp. The sums themselves have the same bits.
 struct Numerics {
   enum Algorithm : uint8_t { two_pass, chunked } algorithm = two_pass;
   int lanes = 32;

@@ -238,6 +238,9 @@ private:
     }
     for (Sweep &sweep : nest.sweeps)
       sweep.points = points_of(sweep, index, is_point);
+    for (size_t i = 1; i < nest.sweeps.size(); ++i)
+      if (nest.sweeps[i - 1].moments.empty())
+        nest.sweeps[i].moments = moments_of(program_, nest.sweeps[i - 1], nest.sweeps[i]);
     return nest;
   }
 
@@ -323,6 +326,11 @@ std::pair<uint64_t, uint64_t> written_outputs(const SweepPlan &plan) {
 
 bool SweepPlan::transcendental() const {
   return std::ranges::any_of(program().nodes, [](const Node &node) { return info(node.op).transcendental; });
+}
+
+bool SweepPlan::has_moments() const {
+  return std::ranges::any_of(
+      nests, [](const Nest &nest) { return std::ranges::any_of(nest.sweeps, [](const Sweep &sweep) { return !sweep.moments.empty(); }); });
 }
 
 } // namespace normforge

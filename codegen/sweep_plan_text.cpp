@@ -1,5 +1,6 @@
 // The printed form of a sweep plan: what `normforge show --stage=sweeps` says. The results of reductions, row values that points read, and
 // values that are read more than once get a name; everything else stands inline.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <map>
@@ -32,7 +33,7 @@ std::string number(double value) {
 
 class Printer {
 public:
-  explicit Printer(const SweepPlan &plan) : plan_(plan), program_(plan.program()) {}
+  Printer(const SweepPlan &plan, bool chunked) : plan_(plan), program_(plan.program()), chunked_(chunked) {}
 
   std::string print() {
     text_ = to_text(plan_.problem) + "\n";
@@ -43,8 +44,10 @@ public:
       line("", assignments(nest.rows, nest.row_writes));
       for (size_t i = 0; i < nest.sweeps.size(); ++i) {
         const Sweep &sweep = nest.sweeps[i];
-        line("sweep " + std::to_string(i + 1) + " over " + axes(nest.reduced) + ": reads " + reads(sweep), statements(sweep));
-        line("then", assignments(sweep.rows, sweep.row_writes));
+        line(sweep_name(nest, i) + ": reads " + reads(sweep), statements(sweep));
+        if (i + 1 == nest.sweeps.size() || !goes_again(nest.sweeps[i + 1]))
+          for (size_t ended = i + 1 - (goes_again(sweep) ? 2 : 1); ended <= i; ++ended)
+            line("then", assignments(nest.sweeps[ended].rows, nest.sweeps[ended].row_writes));
       }
     }
     return text_;
@@ -53,9 +56,22 @@ public:
 private:
   const SweepPlan &plan_;
   const Program &program_;
+  const bool chunked_;
   std::string text_;
   const Nest *nest_ = nullptr; // the one being printed
   std::map<NodeId, std::string> names_;
+
+  bool goes_again(const Sweep &sweep) const { return chunked_ && !sweep.moments.empty(); }
+
+  // A sweep that goes over each chunk again has the number of the one before it, and merges its reductions.
+  std::string sweep_name(const Nest &nest, size_t index) const {
+    if (goes_again(nest.sweeps[index]))
+      return "  each chunk again";
+    size_t number = 0;
+    for (size_t i = 0; i <= index; ++i)
+      number += !goes_again(nest.sweeps[i]);
+    return "sweep " + std::to_string(number) + " over " + axes(nest.reduced);
+  }
 
   // Names: a pivot s, a total t, an extreme m, another row value r, a point value p; numbered.
   void name_values() {
@@ -115,7 +131,11 @@ private:
   }
 
   std::vector<std::string> statements(const Sweep &sweep) {
-    std::vector<std::string> list = assignments(sweep.points, {});
+    std::vector<std::string> list;
+    if (goes_again(sweep))
+      for (const Moment &moment : sweep.moments)
+        list.push_back(use(moment.mean) + " = " + use(moment.sum) + " / n, of the chunk");
+    std::ranges::move(assignments(sweep.points, {}), std::back_inserter(list));
     for (NodeId id : sweep.reductions)
       list.push_back(names_[id] + " = " + define(id));
     for (const Write &write : sweep.writes)
@@ -207,6 +227,6 @@ private:
 
 } // namespace
 
-std::string to_text(const SweepPlan &plan) { return Printer(plan).print(); }
+std::string to_text(const SweepPlan &plan, bool chunked) { return Printer(plan, chunked).print(); }
 
 } // namespace normforge

@@ -101,6 +101,8 @@ Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numeric
   const Backend &backend = backend_for(target);
   Schedule schedule = choice ? choice->schedule : default_schedule(backend, plan, target, numerics);
   schedule.numerics = numerics;
+  if (!plan.has_moments()) // both algorithms are one
+    schedule.numerics.algorithm = Numerics::two_pass;
   if (const auto reason = backend.inapplicable(plan, schedule, target))
     throw UserError("'" + to_text(plan.problem) + "' for " + std::string(target.name) + ": " + *reason);
   return schedule;

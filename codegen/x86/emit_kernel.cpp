@@ -242,7 +242,8 @@ void Emitter::emit_rows(Frames &rows) {
     evaluate(id, rows);
   write_row_outputs(shape.nest.row_writes, rows);
   for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
-    emit_sweep(sweep, rows);
+    if (shape.nest.sweeps[sweep].moments.empty())
+      emit_sweep(sweep, rows);
 }
 
 } // namespace normforge::x86

@@ -50,7 +50,7 @@ Emitter::Division Emitter::divide() {
   for (size_t i = 0; i + 1 < shape.reduced.size(); ++i)
     runs = ir.mul(runs, extents[size_t(shape.reduced[i])]);
   Division division;
-  division.per_run = ceil_div(ir, extents[size_t(shape.reduced.back())], ir.i64(numerics.chunk));
+  division.per_run = pieces_of_run(extents[size_t(shape.reduced.back())]);
   division.per_row = ir.mul(runs, division.per_run);
   const bool grouped = chunk_shape(plan, shape, numerics) == ChunkShape::grouped;
   Value group = grouped ? runs_per_chunk() : ir.i64(1);
@@ -80,7 +80,11 @@ void Emitter::emit_step(const NestStep &step, const Division &division, Frames &
   const auto &sweeps = shape.nest.sweeps;
   if (step.kind == NestStep::merge) {
     SweepEmitter(*this, step.index, 1).merge_parts(row, division.parts, row_record);
-    return move_known(sweeps[step.index].reductions, row, row_record, /*store=*/true);
+    size_t sweep = step.index;
+    do
+      move_known(sweeps[sweep].reductions, row, row_record, /*store=*/true);
+    while (++sweep < sweeps.size() && !sweeps[sweep].moments.empty());
+    return;
   }
   const std::vector<NodeId> pivots = pivots_of(plan, shape);
   if (step.kind != NestStep::pivots)
@@ -137,7 +141,7 @@ Value SweepEmitter::partial(Value row_record, Value part, size_t accumulator) {
 
 void SweepEmitter::run_part(Frames &row, const Part &part, Value record) {
   spread_scalars(row);
-  const Values results = tree.finish(runs_of(part, row, tree.start()));
+  const Values results = again ? chunks(row, part) : tree.finish(runs_of(part, row, tree.start()));
   for (size_t i = 0; i < tree.accumulators().size(); ++i)
     ir.store(results[i], partial(record, part.number, i), tree.alignment());
 }
@@ -161,16 +165,7 @@ Values SweepEmitter::runs_of(const Part &part, const Frames &row, mlir::ValueRan
   const bool whole = constant(part.per_run) == 1;
   return ir.loop(ir.div(part.begin, part.per_run), ceil_div(ir, part.end, part.per_run), 1, state,
                  [&](Value run, mlir::ValueRange carried) {
-                   Frames at = row;
-                   Value rest = run;
-                   for (size_t depth = outer; depth-- > 0;) {
-                     const int axis = shape.reduced[depth];
-                     kernel.bind(at.front(), axis, depth ? ir.rem(rest, kernel.extents[size_t(axis)]) : rest);
-                     if (depth)
-                       rest = ir.div(rest, kernel.extents[size_t(axis)]);
-                   }
-                   kernel.evaluate_bound(points, at);
-                   spread_scalars(at);
+                   const Frames at = at_run(row, run);
                    if (whole)
                      return run_of(at, ir.i64(0), extent, carried);
                    Value before = ir.mul(run, part.per_run); // pieces of the runs before this one

@@ -18,8 +18,12 @@ constexpr int64_t kLineBytes = 64;
 SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
     : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
       leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
-      prefetches(kernel.mapping.prefetch && !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
-      tree(make_tree(rows)) {
+      prefetches(kernel.mapping.prefetch &&
+                 (shape.by_chunk ? !sweep.moments.empty()
+                                 : !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1))),
+      tree(make_tree(index, rows)) {
+  if (sweep.moments.empty() && index + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[index + 1].moments.empty())
+    again = std::make_unique<SweepEmitter>(kernel, index + 1, rows);
   if (shape.streams && sweep.reductions.empty())
     for (const Write &write : sweep.writes)
       if (const View &view = kernel.views[size_t(write.tensor)]; view.contiguous)
@@ -27,12 +31,8 @@ SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
 }
 
 /// The shape of the tree, from what is known of the extents.
-ReduceTree SweepEmitter::make_tree(size_t rows) {
-  std::vector<Accumulator> all;
-  for (size_t r = 0; r < rows; ++r)
-    for (NodeId id : sweep.reductions)
-      for (const Accumulator &accumulator : accumulators_of(kernel.node(id).op))
-        all.push_back(accumulator);
+ReduceTree SweepEmitter::make_tree(size_t index, size_t rows) {
+  std::vector<Accumulator> all = accumulators_of(kernel.plan.program(), shape.nest, index, rows);
   const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
   const ChunkShape chunks = all.empty() ? ChunkShape::one : chunk_shape(kernel.plan, shape, kernel.numerics);
   constexpr int64_t kAddressable = int64_t(1) << 47; // elements that fit a 47-bit address space
@@ -43,7 +43,7 @@ ReduceTree SweepEmitter::make_tree(size_t rows) {
 
 void SweepEmitter::run(Frames &rows) {
   spread_scalars(rows);
-  settle(rows, tree.finish(level(0, rows, tree.start())));
+  settle(rows, again ? chunks(rows, kernel.whole_row(rows)) : tree.finish(level(0, rows, tree.start())));
 }
 
 /// The values of the reductions, from the tree's results.
@@ -60,6 +60,8 @@ void SweepEmitter::settle(Frames &rows, const Values &results) {
         sum = ir.first_lane(sum);
       rows[r].value[size_t(id)] = sum;
     }
+  if (again)
+    settle_moments(rows, results);
 }
 
 /// Scalars that vectors of this sweep read, spread over lanes before its loops.
@@ -111,7 +113,8 @@ Values SweepEmitter::run_of(const Frames &rows, Value begin, Value end, mlir::Va
   if (tree.shape() == ChunkShape::one)
     return piece(rows, begin, end, state);
   if (kernel.plan.specialized.axes[size_t(shape.reduced.back())].extent.hi <= chunk)
-    return tree.end_piece(piece(rows, begin, end, state), ir.boolean(true));
+    return ir.when(shape.ragged_reduction ? ir.is(Predicate::slt, begin, end) : ir.boolean(true), state,
+                   [&] { return tree.end_piece(piece(rows, begin, end, state), ir.boolean(true)); });
   return ir.loop(begin, end, chunk, state, [&](Value first, mlir::ValueRange carried) {
     Value stop = ir.min(ir.add(first, ir.i64(chunk)), end);
     return tree.end_piece(piece(rows, first, stop, carried), ir.is(Predicate::eq, stop, end));
@@ -174,18 +177,36 @@ bool SweepEmitter::lies_alike(const View &view) const {
   return true;
 }
 
-/// Fetches what the rows `mapping.prefetch` groups further on will read at this block first: the tensors that vary over kept axes.
+/// How many elements further on lies what `mapping.prefetch` groups of rows, or chunks, further on will be read at this place; null:
+/// nowhere.
+Value SweepEmitter::distance(const View &view, int64_t rows) {
+  int axis = -1;
+  Value steps = ir.i64(kernel.mapping.prefetch);
+  if (!shape.by_chunk) {
+    steps = ir.mul(steps, ir.i64(rows));
+    for (int kept : shape.kept)
+      if (view.axes & axis_bit(kept))
+        axis = kept; // the innermost of those that tell one row from the next
+  } else if (tree.shape() == ChunkShape::pieces) {
+    steps = ir.mul(steps, ir.i64(kernel.numerics.chunk));
+    axis = shape.reduced.back();
+  } else if (tree.shape() == ChunkShape::grouped) {
+    steps = ir.mul(steps, kernel.runs_per_chunk());
+    axis = shape.reduced[shape.reduced.size() - 2];
+  }
+  return axis < 0 || !view.stride[size_t(axis)] ? Value() : ir.mul(view.stride[size_t(axis)], steps);
+}
+
+/// Fetches what will be read there first.
 void SweepEmitter::prefetch(const Frame &frame, int64_t rows) {
-  for (NodeId id : shape.nest.sweeps.front().points) {
+  for (NodeId id : shape.by_chunk ? points : shape.nest.sweeps.front().points) {
     const Node &n = kernel.node(id);
-    if (n.op != Op::tensor || !kernel.varies(id, shape.vector_axis) || !(n.axes & shape.nest.kept))
+    if (n.op != Op::tensor || !kernel.varies(id, shape.vector_axis))
       continue;
     const View &view = kernel.views[size_t(n.symbol)];
-    int innermost = -1; // of the axes that tell one row from the next
-    for (int axis : shape.kept)
-      if (view.axes & axis_bit(axis))
-        innermost = axis;
-    Value ahead = ir.mul(view.stride[size_t(innermost)], ir.i64(rows * kernel.mapping.prefetch));
+    Value ahead = distance(view, rows);
+    if (!ahead)
+      continue;
     const int64_t bytes = info(view.dtype).bytes, line = kLineBytes / bytes;
     for (int64_t element = 0; element < shape.width; element += line)
       ir.prefetch(ir.address(ir.address(kernel.address_of(view, size_t(n.symbol), frame), ir.getI8Type(), ir.mul(ahead, ir.i64(bytes))),
@@ -264,13 +285,15 @@ void SweepEmitter::accumulate(NodeId reduction, Accumulator accumulator, Frame &
 Value Emitter::fold(Op reduction, Value vector) { return fold_lanes(ir, reduction, vector, numerics.fold_high); }
 
 void Emitter::emit_sweep(size_t index, Frames &rows) {
-  const Sweep &sweep = shape.nest.sweeps[index];
   SweepEmitter(*this, index, rows.size()).run(rows);
-  for (NodeId id : residency.leaves[index])
-    filled[size_t(id)] = 1;
-  for (NodeId id : sweep.rows)
-    evaluate(id, rows);
-  write_row_outputs(sweep.row_writes, rows);
+  const auto &sweeps = shape.nest.sweeps;
+  do {
+    for (NodeId id : residency.leaves[index])
+      filled[size_t(id)] = 1;
+    for (NodeId id : sweeps[index].rows)
+      evaluate(id, rows);
+    write_row_outputs(sweeps[index].row_writes, rows);
+  } while (++index < sweeps.size() && !sweeps[index].moments.empty());
 }
 
 } // namespace normforge::x86

@@ -1,6 +1,7 @@
 // Emits one nest of a sweep plan as a function. The class is spread over files by what they emit:
 //   emit_kernel.cpp   the function: arguments, work items, rows that are worked on at once
 //   emit_sweep.cpp    a sweep: loops over the reduced axes, chunks, blocks of lanes, tails
+//   emit_chunks.cpp   two sweeps that run chunk by chunk
 //   emit_split.cpp    the steps of a nest whose rows are split
 //   emit_point.cpp    the value of a node at the point where the loops stand
 //   access.cpp        addresses, loads and stores, masks
@@ -45,10 +46,10 @@ struct Frame {
 };
 using Frames = llvm::SmallVector<Frame>;
 
-/// A part of a split row, in pieces of runs: a run has `per_run`, and pieces count on from run to run.
+/// A part of a row, in pieces of runs: a run has `per_run`, and pieces count on from run to run.
 struct Part {
-  Value number;
-  Value begin, end;
+  Value number;     ///< of a split row; null: the row is whole
+  Value begin, end; ///< null end: a single piece
   Value per_run;
 };
 
@@ -91,6 +92,8 @@ protected:
   // emit_sweep.cpp
   void emit_sweep(size_t sweep, Frames &rows);
   Value runs_per_chunk();
+  Part whole_row(const Frames &rows);
+  Value pieces_of_run(Value run);
   friend class SweepEmitter;
 
   // emit_split.cpp

@@ -157,6 +157,11 @@ NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &n
     shape.nest = as_sweep(plan, planned);
     shape.asks_at_points = true;
   }
+  for (Sweep &sweep : shape.nest.sweeps)
+    if (numerics.algorithm == Numerics::chunked)
+      shape.by_chunk |= !sweep.moments.empty();
+    else
+      sweep.moments.clear();
   const Nest &nest = shape.nest;
   const AxisSet all = nest.kept | nest.reduced;
   shape.vector_axis = all ? 63 - std::countl_zero(all) : -1;

@@ -32,11 +32,13 @@ public:
       std::vector<NodeId> &leaves = result.leaves.emplace_back();
       if (keep == Keep::reread)
         continue;
+      const std::vector<char> passing = about_chunk_means(sweeps[s]);
       std::vector<char> now = kept;
       for (size_t later = s + 1; later < sweeps.size(); ++later) {
         const std::vector<char> there = needed(sweeps[later], now);
         for (NodeId id : result.points.back())
-          if (there[size_t(id)] && !now[size_t(id)] && is_frontier(id, sweeps[later], here, there) && worth_keeping(id, kept)) {
+          if (there[size_t(id)] && !now[size_t(id)] && !passing[size_t(id)] && is_frontier(id, sweeps[later], here, there) &&
+              worth_keeping(id, kept)) {
             leaves.push_back(id);
             now[size_t(id)] = 1;
           }
@@ -75,6 +77,17 @@ private:
       for (int i = 0; i < info(program.node(id).op).operands; ++i)
         marked[size_t(program.node(id).operands[size_t(i)])] = 1;
     }
+    return marked;
+  }
+
+  /// Nodes whose value in a sweep that runs chunk by chunk with the one before it is not the row's.
+  std::vector<char> about_chunk_means(const Sweep &sweep) const {
+    std::vector<char> marked(program.nodes.size(), 0);
+    for (const Moment &moment : sweep.moments)
+      marked[size_t(moment.mean)] = 1;
+    for (size_t id = 0; id < program.nodes.size(); ++id)
+      for (int i = 0; i < info(program.nodes[id].op).operands; ++i)
+        marked[id] |= marked[size_t(program.nodes[id].operands[size_t(i)])];
     return marked;
   }
 

@@ -30,15 +30,12 @@ std::vector<NodeId> pivots_of(const SweepPlan &plan, const NestShape &shape) {
 
 RowRecord row_record(const SweepPlan &plan, const NestShape &shape, const X86Mapping &mapping, int buffer) {
   RowRecord record{.buffer = buffer, .known = pivots_of(plan, shape)};
-  for (const Sweep &sweep : shape.nest.sweeps) {
+  for (size_t s = 0; s < shape.nest.sweeps.size(); ++s) {
+    const Sweep &sweep = shape.nest.sweeps[s];
     for (NodeId id : sweep.rows) // a pivot is picked from a tensor or from what another nest leaves
       internal_check(plan.program().node(id).op != Op::first);
-    int64_t accumulators = 0;
-    for (NodeId id : sweep.reductions) {
-      record.known.push_back(id);
-      accumulators += int64_t(accumulators_of(plan.program().node(id).op).size());
-    }
-    record.partials = std::max(record.partials, accumulators);
+    record.known.insert(record.known.end(), sweep.reductions.begin(), sweep.reductions.end());
+    record.partials = std::max(record.partials, int64_t(accumulators_of(plan.program(), shape.nest, s, 1).size()));
   }
   record.all = int64_t(record.known.size()) + record.partials * mapping.split;
   return record;
@@ -57,10 +54,12 @@ std::vector<NestStep> steps_of(const SweepPlan &plan, const NestShape &shape, co
     steps.push_back({NestStep::pivots, 0, shape.items, record_bytes});
   bool writes = !shape.nest.row_writes.empty();
   for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep) {
+    writes |= !shape.nest.sweeps[sweep].row_writes.empty();
+    if (!shape.nest.sweeps[sweep].moments.empty())
+      continue; // part of the step of the sweep before it
     steps.push_back({NestStep::sweep, sweep, parts, part_bytes});
     if (!shape.nest.sweeps[sweep].reductions.empty())
       steps.push_back({NestStep::merge, sweep, shape.items, record_bytes});
-    writes |= !shape.nest.sweeps[sweep].row_writes.empty();
   }
   if (writes)
     steps.push_back({NestStep::row_writes, 0, shape.items, record_bytes});

@@ -1,5 +1,8 @@
-// One sweep of a nest as it is emitted: emit_sweep.cpp has its loops, emit_split.cpp those over a part of a row.
+// One sweep of a nest as it is emitted: emit_sweep.cpp has its loops, emit_split.cpp those over a part of a row, emit_chunks.cpp those of a
+// sweep that runs chunk by chunk with the one after it.
 #pragma once
+
+#include <memory>
 
 #include "codegen/x86/emitter.h"
 #include "codegen/x86/reduce_tree.h"
@@ -20,7 +23,7 @@ public:
   void merge_parts(Frames &row, Value parts, Value record);
 
 private:
-  ReduceTree make_tree(size_t rows);
+  ReduceTree make_tree(size_t index, size_t rows);
   void settle(Frames &rows, const Values &results);
   Values level(size_t depth, Frames rows, mlir::ValueRange state);
   Values run_of(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
@@ -29,11 +32,25 @@ private:
   Values block(Frames rows, Value index, Value active, mlir::ValueRange state);
   void accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum);
   void spread_scalars(Frames &rows);
+  Value distance(const View &view, int64_t rows);
   void prefetch(const Frame &frame, int64_t rows);
   bool lies_alike(const View &view) const;
   bool is_streamed(const Write &write) const;
   Values runs_of(const Part &part, const Frames &row, mlir::ValueRange state);
   Value partial(Value record, Value part, size_t accumulator);
+
+  // emit_chunks.cpp
+  Values chunks(const Frames &rows, const Part &part);
+  Values chunk(const Frames &rows, const Part &pieces);
+  Values over_pieces(const Frames &rows, const Part &pieces, mlir::ValueRange state, bool counts);
+  struct Piece {
+    Frames rows;
+    Value begin, end; // of a run
+  };
+  Piece piece_at(const Frames &rows, const Part &part, Value number);
+  Frames at_run(const Frames &rows, Value run);
+  Value count_of(Value elements);
+  void settle_moments(Frames &rows, const Values &results);
 
   Emitter &kernel;
   Ir &ir;
@@ -41,10 +58,11 @@ private:
   const Sweep &sweep;
   const std::vector<NodeId> &points, &leaves;
   const bool unrolled;        // every loop: its buffers become registers
-  const bool prefetches;      // the second sweep, which finds its row in a cache, fetches what the next rows will read
+  const bool prefetches;      // the second sweep, which finds its row or chunk in a cache, fetches what the next ones will read
   int64_t streamed_bytes = 0; // of an element that streaming stores write; 0: there are none
   bool nontemporal = false;   // what is written now
   ReduceTree tree;
+  std::unique_ptr<SweepEmitter> again; // the sweep that goes over each chunk a second time
 };
 
 } // namespace normforge::x86

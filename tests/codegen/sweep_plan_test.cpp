@@ -51,6 +51,37 @@ TEST(SweepPlan, PointOutputsAreWrittenInTheLastSweepAlone) {
         EXPECT_TRUE(sweep.writes.empty() || &sweep == &nest.sweeps.back()) << norm->program.name;
 }
 
+// Squares about the mean that the sweep before makes, and nothing that waits for that mean.
+TEST(SweepPlan, CentredMomentsCanGoWithTheSumThatTheyAreCentredOn) {
+  const auto sweeps_with_moments = [](const SweepPlan &plan) {
+    std::vector<size_t> found;
+    for (const Nest &nest : plan.nests)
+      for (size_t i = 0; i < nest.sweeps.size(); ++i)
+        if (!nest.sweeps[i].moments.empty())
+          found.push_back(i);
+    return found;
+  };
+  const std::pair<const char *, std::vector<size_t>> expected[] = {
+      {"layer_norm", {1}},     {"moments", {1}},           {"batch_norm_train", {1}},         {"layer_norm_monitored", {1, 3}},
+      {"add_layer_norm", {1}}, {"batch_norm_ragged", {2}}, {"layer_norm outputs=mean", {}},   {"rms_norm", {}},
+      {"softmax", {}},         {"l1_normalize", {}},       {"mean_variance_norm x=bf16", {1}}};
+  for (const auto &[problem, sweeps] : expected)
+    EXPECT_EQ(sweeps_with_moments(plan_of(problem)), sweeps) << problem;
+
+  const auto of_norm = [&](const std::string &body) {
+    return sweeps_with_moments(
+        plan_of_norm(("norm one(x[rows, cols]) -> y[rows, cols], v[rows] {\n  m = avg(x, cols)\n" + body + "}\n").c_str()));
+  };
+  EXPECT_EQ(of_norm("  v = sum((x - m)^2, cols)\n  y = x * v\n"), std::vector<size_t>{1});
+  EXPECT_EQ(of_norm("  v = sum((m - x)^2, cols)\n  y = x * v\n"), std::vector<size_t>{1});
+  const std::vector<size_t> none;
+  EXPECT_EQ(of_norm("  v = sum((x - m)^2, cols)\n  y = x - m\n"), none) << "y waits for the mean in the sweep of the squares";
+  EXPECT_EQ(of_norm("  v = sum((x - m)^4, cols)\n  y = x * v\n"), none);
+  EXPECT_EQ(of_norm("  v = sum(abs(x - m), cols)\n  y = x * v\n"), none);
+  EXPECT_EQ(of_norm("  v = sum((x - 2 * m)^2, cols)\n  y = x * v\n"), none);
+  EXPECT_EQ(of_norm("  v = sum((x - m)^2, cols) + max(abs(x - m), cols)\n  y = x * v\n"), none);
+}
+
 // Reductions over different axes: each set has a nest, what crosses goes through a temporary, the output is written by a pointwise nest at
 // the end.
 TEST(SweepPlan, ReductionsOverDifferentAxesHaveNestsOfTheirOwn) {

@@ -60,8 +60,14 @@ std::vector<Schedule> sample_schedules(const Backend &backend, const SweepPlan &
   std::mt19937_64 random(seed);
   const Schedule base = backend.default_schedule(plan, target);
   std::vector<Schedule> found{base};
+  Schedule other = base; // by the other algorithm, where the norm has it
+  other.numerics.algorithm = base.numerics.algorithm == Numerics::two_pass ? Numerics::chunked : Numerics::two_pass;
+  if (backend.inapplicable(plan, other, target))
+    other = base;
+  else
+    found.push_back(other);
   for (int tries = 0; int(found.size()) < count && tries < 20 * count; ++tries) {
-    Schedule schedule = base;
+    Schedule schedule = random() % 2 ? base : other;
     for (size_t i = 0; i < schedule.mapping.values.size(); ++i) {
       // Half the knobs stand at their neutral value, since some choices exclude most others.
       const auto values = backend.knobs()[i].values;

@@ -30,7 +30,8 @@ const std::vector<Mix> &mixes();
 Problem problem_of(const NormRef &, const Mix &);
 Problem fixed(Problem, const std::vector<int64_t> &extents);
 
-/// `count` schedules with the numerics of the default, drawn by seed from the knob table, each applicable; the default first.
+/// `count` schedules with the numerics of the default or the other algorithm, drawn by seed from the knob table, each applicable; the
+/// default first, and second (though `count` be 1) its mapping with the other algorithm.
 std::vector<Schedule> sample_schedules(const Backend &, const SweepPlan &, const Target &, int count, uint64_t seed);
 
 /// The targets of the x86 backend that this machine runs.

@@ -56,16 +56,15 @@ TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
     return;
   }
 
-  std::map<bool, std::string> bits_by_fma; // one numerics half, one result
+  std::map<std::pair<Numerics::Algorithm, bool>, std::string> bits; // one numerics half, one result
   const auto check = [&](const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const Target &target) {
     const Backend &backend = backend_for(target);
     SCOPED_TRACE(to_text(problem) + " / " + to_text(schedule, backend.knobs()) + " / " + std::string(target.name));
     const Kernel kernel = backend.compile(plan, schedule, target, "kernel");
     const LoadedKernel loaded(kernel);
-    KernelCall call(problem, extents, inputs,
-                    {.side = bits_by_fma.empty() ? Guarded::at_start : Guarded::at_end, .pieces = bits_by_fma.empty() ? 1 : 3});
+    KernelCall call(problem, extents, inputs, {.side = bits.empty() ? Guarded::at_start : Guarded::at_end, .pieces = bits.empty() ? 1 : 3});
     call.run(kernel, loaded);
-    const auto [at, first] = bits_by_fma.emplace(schedule.numerics.fma, call.output_bits());
+    const auto [at, first] = bits.emplace(std::pair(schedule.numerics.algorithm, schedule.numerics.fma), call.output_bits());
     if (first)
       expect_near(problem, call, reference);
     EXPECT_TRUE(at->second == call.output_bits()) << "bits differ";
@@ -77,7 +76,7 @@ TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
     const bool widest = target == runnable_targets().back();
     for (const Schedule &schedule : sample_schedules(backend, exact_plan, *target,
                                                      kLong    ? 12
-                                                     : widest ? 3
+                                                     : widest ? 4
                                                               : 1,
                                                      std::hash<std::string>()(norm->program.name)))
       check(exact, exact_plan, schedule, *target);

@@ -112,10 +112,14 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, RowNorms,
 
 // Rows of N(mu, 1), mu up to 1e6, stay within 2e-6 max(1, |y|) of the f64 result.
 TEST(Accuracy, ErrorDoesNotGrowWithTheMean) {
-  for (const char *norm : {"layer_norm", "add_layer_norm", "layer_norm_std"})
+  for (const auto &[norm, schedule] : std::vector<std::pair<std::string, std::string>>{{"layer_norm", ""},
+                                                                                       {"add_layer_norm", ""},
+                                                                                       {"layer_norm_std", ""},
+                                                                                       {"layer_norm", "chunked"},
+                                                                                       {"add_layer_norm", "chunked chunk=128"}})
     for (int64_t cols : {7, 768, 4096, 65537})
       for (double mean : {0.0, 1.0, 1e3, -1e5, 1e6}) {
-        const Compiled compiled(std::string(norm) + " x=f32");
+        const Compiled compiled(norm + " x=f32", schedule);
         const std::vector<int64_t> extents{3, cols};
         const ReferenceInputs inputs = make_inputs(compiled.problem, extents, {.seed = 11, .mean = mean});
         const KernelCall call = compiled.run(extents, inputs);
@@ -123,14 +127,15 @@ TEST(Accuracy, ErrorDoesNotGrowWithTheMean) {
         double worst = 0;
         for (size_t i = 0; i < want.size(); ++i)
           worst = std::max(worst, std::fabs(call.value("y", i) - want[i]) / std::max(1.0, std::fabs(want[i])));
-        EXPECT_LE(worst, 2e-6) << norm << " cols " << cols << " mean " << mean;
+        EXPECT_LE(worst, 2e-6) << norm << schedule << " cols " << cols << " mean " << mean;
       }
 }
 
 TEST(Accuracy, AConstantRowGivesExactlyBeta) {
   for (double constant : {0.0, 1e-30, -3.7, 1e6, 3e18})
-    for (int64_t cols : {1, 33, 768, 5000}) {
-      const Compiled norm("layer_norm x=f32");
+    for (const auto &[cols, schedule] : std::vector<std::pair<int64_t, const char *>>{
+             {1, ""}, {33, ""}, {768, ""}, {5000, ""}, {1, "chunked"}, {33, "chunked"}, {768, "chunked"}, {5000, "chunked"}}) {
+      const Compiled norm("layer_norm x=f32", schedule);
       const std::vector<int64_t> extents{2, cols};
       ReferenceInputs inputs = make_inputs(norm.problem, extents, {.seed = 2});
       for (double &x : inputs.tensors["x"].values)
@@ -155,8 +160,10 @@ TEST(Laws, ScalingByAPowerOfTwoChangesNoBit) {
 }
 
 // A shift that is exact in f32 (small integers) leaves the centred values, and with them every bit of y.
-TEST(Laws, AnExactShiftChangesNoBit) {
-  const Compiled norm("layer_norm x=f32");
+class Algorithms : public ::testing::TestWithParam<const char *> {};
+
+TEST_P(Algorithms, AnExactShiftChangesNoBit) {
+  const Compiled norm("layer_norm x=f32", GetParam());
   const std::vector<int64_t> extents{4, 1000};
   ReferenceInputs inputs = make_inputs(norm.problem, extents, {.seed = 9});
   for (double &x : inputs.tensors["x"].values)
@@ -166,6 +173,8 @@ TEST(Laws, AnExactShiftChangesNoBit) {
     x += 4096;
   EXPECT_EQ(values(norm.run(extents, inputs), "y"), plain);
 }
+
+INSTANTIATE_TEST_SUITE_P(Laws, Algorithms, ::testing::Values("two_pass", "chunked chunk=128"));
 
 // Permuting the reduced axis along with its parameters permutes y, up to the rounding of differently ordered sums.
 TEST(Laws, PermutingTheReducedAxisPermutesTheResult) {

@@ -10,6 +10,7 @@ namespace {
 struct Row {
   std::string problem;
   std::vector<std::vector<int64_t>> extents;
+  std::string schedule = {};
 };
 
 const std::vector<std::vector<int64_t>> kRows = {{0, 5},  {1, 1},   {3, 31},  {5, 32},   {4, 33},   {2, 63},
@@ -64,6 +65,24 @@ const std::vector<Row> kTable = {
     {"group_norm", {{2, 3, 4, 5}, {1, 2, 33, 65}, {2, 2, 3, 1030}, {1, 1, 1, 1}}},
     {"group_norm order=batch,space,group,sub", {{2, 3, 4, 5}, {1, 2, 33, 65}, {2, 2, 8, 300}}},
     {"moments_merge", {{1}, {31}, {65}}},
+    {"layer_norm", kRows, "chunked"},
+    {"layer_norm order=cols,rows", kRows, "chunked"},
+    {"layer_norm x=bf16 gamma=f32 beta=f32", kRows, "chunked chunk=128"},
+    {"layer_norm x=f64", kRows, "chunked chunk=256"},
+    {"layer_norm_std", kRows, "chunked chunk=128"},
+    {"layer_norm_monitored", kRows, "chunked chunk=128"},
+    {"layer_norm_ragged", kRows, "chunked chunk=128"},
+    {"add_layer_norm x=f16", kRows, "chunked chunk=128 fold=low"},
+    {"layer_norm_channels order=batch,space,channel", kPlanes, "chunked"},
+    {"batch_norm_train", kPlanes, "chunked"},
+    {"batch_norm_train order=batch,space,channel", kPlanes, "chunked"},
+    {"batch_norm_ragged", kPlanes, "chunked"},
+    {"batch_norm_ragged order=batch,channel,seq", kPlanes, "chunked"},
+    {"batch_norm_ragged order=seq,batch,channel", kPlanes, "chunked"},
+    {"batch_norm_train strides=x:any,y:any", kPlanes, "chunked chunk=128"},
+    {"mean_variance_norm order=batch,space,channel", kPlanes, "chunked"},
+    {"moments", kPlanes, "chunked"},
+    {"group_norm", {{2, 3, 4, 5}, {1, 2, 33, 65}, {2, 2, 3, 1030}, {1, 1, 1, 1}}, "chunked"},
 };
 
 class Catalogue : public ::testing::TestWithParam<std::string> {};
@@ -74,9 +93,12 @@ TEST_P(Catalogue, MatchesTheReference) {
       std::string shape;
       for (int64_t extent : extents)
         shape += " " + std::to_string(extent);
-      SCOPED_TRACE(row.problem + " at" + shape);
+      SCOPED_TRACE(row.problem + " at" + shape + " by " + row.schedule);
       try {
-        EXPECT_LE(deviation({.problem = row.problem, .extents = extents, .target = GetParam(), .options = {.padding = 3}}), 1);
+        EXPECT_LE(
+            deviation(
+                {.problem = row.problem, .extents = extents, .schedule = row.schedule, .target = GetParam(), .options = {.padding = 3}}),
+            1);
       } catch (const std::exception &error) {
         ADD_FAILURE() << error.what();
       }

@@ -45,6 +45,12 @@ const std::vector<Row> kTable = {
     {"batch_norm_train order=batch,space,channel strides=x:rows,y:rows", "chunk=128", {{2, 7, 128}, {9, 65, 129}, {200, 3, 17}}},
     {"group_norm", "lanes=32 chunk=128", {{2, 2, 3, 77}, {1, 3, 5, 129}, {2, 1, 7, 1000}, {1, 2, 200, 3}}},
     {"group_norm order=batch,space,group,sub", "lanes=8 chunk=128", {{2, 2, 8, 99}, {1, 3, 5, 129}}},
+    {"layer_norm", "chunked lanes=32 chunk=128", kLines},
+    {"layer_norm x=bf16 order=cols,rows", "chunked chunk=128", kColumns},
+    {"batch_norm_train", "chunked lanes=32 chunk=128", kRuns},
+    {"batch_norm_train order=batch,space,channel", "chunked chunk=128", {{1, 7, 128}, {2, 65, 129}, {3, 70, 300}, {1, 1, 20}}},
+    {"moments order=batch,space,channel strides=x:rows", "chunked chunk=128", {{2, 7, 128}, {9, 65, 129}, {200, 3, 17}}},
+    {"layer_norm_monitored inplace=y:x", "chunked lanes=32 chunk=128", {{2, 130}, {1, 1025}}},
     {"layer_norm_monitored inplace=y:x", "lanes=32 chunk=128", {{2, 130}, {1, 1025}}},
 };
 
