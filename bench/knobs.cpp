@@ -12,6 +12,7 @@ std::vector<KnobWin> knob_wins() {
   constexpr std::string_view v4 = "x86-64-v4";
   constexpr std::string_view channels_last = "batch_norm_train batch=32 channel=512 space=49 order=batch,space,channel outputs=y";
   return {
+      {"chunked", "moments batch=32 channel=64 space=12544 order=batch,space,channel", v4, 1, "chunked", "two_pass"},
       {"lanes", "rms_norm rows=32 cols=100 outputs=y", v4, 1, "lanes=64 |", "lanes=32 |"},
       {"fma", "softmax rows=32 cols=768 outputs=y", v4, 1, "fma=on |", "fma=off |"},
       {"rows", "layer_norm rows=32 cols=768 x=bf16 outputs=y", v4, 1, "rows=4", "rows=1"},

@@ -78,7 +78,7 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
   if (mapping.vector > target.vector_bits)
     return llvm::formatv("schedule: vector={0}: {1} has registers of {2} bits", mapping.vector, target.name, target.vector_bits).str();
   // A knob that changes nothing is refused, so that a search does not try it.
-  bool keeps = false, streams = false, groups = false, tiles = false, splits = false, chunks = false;
+  bool keeps = false, streams = false, groups = false, tiles = false, splits = false;
   std::string whole;
   for (const Nest &nest : plan.nests) {
     const NestShape shape = shape_of(plan, nest, numerics, mapping);
@@ -97,11 +97,10 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     groups |= (mapping.split == 1 || unsplit) && shape.inner && !shape.ragged_kept && !shape.ragged_reduction &&
               extent_over(plan, shape.nest.kept).hi > 1;
     tiles |= !shape.inner;
-    chunks |= shape.by_chunk;
   }
   if (mapping.split > 1 && !splits)
     return llvm::formatv("schedule: split={0}: {1}; use split=1", mapping.split, whole).str();
-  if (mapping.split > 1 && (mapping.rows > 1 || (mapping.prefetch && !chunks)) && !groups)
+  if (mapping.split > 1 && (mapping.rows > 1 || mapping.prefetch) && !groups)
     return std::string("schedule: split: parts of a row are worked on one at a time; use rows=1 prefetch=0, or split=1");
   if (mapping.split > 1 && mapping.keep != Keep::reread)
     return std::string("schedule: split: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
@@ -115,7 +114,7 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return std::string("schedule: store=stream: no sweep only writes; use store=normal");
   if (mapping.rows > 1 && !groups)
     return std::string("schedule: rows: there are no rows of one length along the contiguous axis to work on at once; use rows=1");
-  if (mapping.prefetch && !groups && !chunks)
+  if (mapping.prefetch && !groups)
     return std::string("schedule: prefetch: there are no further rows of one length along the contiguous axis; use prefetch=0");
   if (mapping.tile != mapping_knobs()[kTileKnob].values.front() && !tiles)
     return std::string("schedule: tile: no reduction runs across the contiguous axis; leave it out");

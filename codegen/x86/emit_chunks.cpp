@@ -1,9 +1,9 @@
-// A sweep and the one after it, chunk by chunk (codegen/moments.cpp): the first adds up a chunk, then the second goes over it again, while it
-// is in the first cache, and squares what lies about the chunk's mean. The mean is taken lane by lane, so nothing folds before the row's end,
-// and the count of each lane goes along: the last lanes of a run may have one element less.
+// A sweep and the one after it, chunk by chunk (codegen/moments.cpp): the first adds up a chunk, then the second goes over it again, while
+// it is in the first cache, and squares what lies about the chunk's mean. The mean is taken lane by lane, so nothing folds before the row's
+// end, and the count of each lane goes along: the last lanes of a run may have one element less.
 //
-// Both go over the same pieces of runs, so these are counted on from run to run, as for the parts of a split row. Where several runs share a
-// chunk, it has the pieces of as many whole runs, be some of them empty.
+// Both go over the same pieces of runs, so these are counted on from run to run, as for the parts of a split row. Where several runs share
+// a chunk, it has the pieces of as many whole runs, be some of them empty.
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 #include "codegen/x86/math.h"
@@ -66,8 +66,7 @@ Values SweepEmitter::chunk(const Frames &rows, const Part &pieces) {
   Frames centred = rows;
   for (size_t r = 0; r < rows.size(); ++r)
     for (const Moment &moment : again->sweep.moments)
-      centred[r].value[size_t(moment.mean)] =
-          mean_of(ir, results[accumulator_of(kernel.plan.program(), sweep, r, moment.sum)], count);
+      centred[r].value[size_t(moment.mean)] = mean_of(ir, results[accumulator_of(kernel.plan.program(), sweep, r, moment.sum)], count);
   const Values second = again->over_pieces(centred, pieces, mlir::ValueRange(start).slice(all - squares - 1, squares), /*counts=*/false);
   results.append(second.begin(), second.end());
   results.push_back(count);
@@ -127,9 +126,23 @@ Frames SweepEmitter::at_run(const Frames &rows, Value run) {
   return at;
 }
 
+/// In the second sweep, which finds its chunk in the first cache: fetches what the first one will read two chunks further on, so that
+/// memory does not rest meanwhile. The lines of chunks across the contiguous axis lie too far apart for that to pay.
+void SweepEmitter::prefetch_chunk(const Frame &frame) {
+  constexpr int64_t kAhead = 2;
+  const auto &reduced = shape.reduced;
+  if (!shape.inner)
+    return;
+  const ChunkShape chunks = chunk_shape(kernel.plan, shape, kernel.numerics);
+  if (chunks == ChunkShape::pieces)
+    prefetch(frame, points, reduced.back(), ir.i64(kAhead * kernel.numerics.chunk));
+  else if (chunks == ChunkShape::grouped)
+    prefetch(frame, points, reduced[reduced.size() - 2], ir.mul(ir.i64(kAhead), kernel.runs_per_chunk()));
+}
+
 /// How many of the next elements of a run go to each lane.
 Value SweepEmitter::count_of(Value elements) {
-  const auto splat = [&](Value number) { return ir.splat(arith::SIToFPOp::create(ir, kernel.compute_type, number), shape.width); };
+  const auto splat = [&](Value number) { return ir.splat(arith::SIToFPOp::create(ir, kernel.compute_type, number), kernel.lane_count()); };
   if (!shape.inner)
     return splat(elements);
   Value each = splat(ir.div(elements, ir.i64(shape.width))), left = ir.rem(elements, ir.i64(shape.width));

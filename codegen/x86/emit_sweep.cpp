@@ -18,9 +18,7 @@ constexpr int64_t kLineBytes = 64;
 SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
     : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
       leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
-      prefetches(kernel.mapping.prefetch &&
-                 (shape.by_chunk ? !sweep.moments.empty()
-                                 : !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1))),
+      prefetches(kernel.mapping.prefetch && !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
       tree(make_tree(index, rows)) {
   if (sweep.moments.empty() && index + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[index + 1].moments.empty())
     again = std::make_unique<SweepEmitter>(kernel, index + 1, rows);
@@ -177,36 +175,17 @@ bool SweepEmitter::lies_alike(const View &view) const {
   return true;
 }
 
-/// How many elements further on lies what `mapping.prefetch` groups of rows, or chunks, further on will be read at this place; null:
-/// nowhere.
-Value SweepEmitter::distance(const View &view, int64_t rows) {
-  int axis = -1;
-  Value steps = ir.i64(kernel.mapping.prefetch);
-  if (!shape.by_chunk) {
-    steps = ir.mul(steps, ir.i64(rows));
-    for (int kept : shape.kept)
-      if (view.axes & axis_bit(kept))
-        axis = kept; // the innermost of those that tell one row from the next
-  } else if (tree.shape() == ChunkShape::pieces) {
-    steps = ir.mul(steps, ir.i64(kernel.numerics.chunk));
-    axis = shape.reduced.back();
-  } else if (tree.shape() == ChunkShape::grouped) {
-    steps = ir.mul(steps, kernel.runs_per_chunk());
-    axis = shape.reduced[shape.reduced.size() - 2];
-  }
-  return axis < 0 || !view.stride[size_t(axis)] ? Value() : ir.mul(view.stride[size_t(axis)], steps);
-}
-
-/// Fetches what will be read there first.
-void SweepEmitter::prefetch(const Frame &frame, int64_t rows) {
-  for (NodeId id : shape.by_chunk ? points : shape.nest.sweeps.front().points) {
+/// Fetches what will be read at this block of the tensors that `ids` read, `steps` further on along the last one of `axes` that they have.
+void SweepEmitter::prefetch(const Frame &frame, const std::vector<NodeId> &ids, llvm::ArrayRef<int> axes, Value steps) {
+  for (NodeId id : ids) {
     const Node &n = kernel.node(id);
     if (n.op != Op::tensor || !kernel.varies(id, shape.vector_axis))
       continue;
     const View &view = kernel.views[size_t(n.symbol)];
-    Value ahead = distance(view, rows);
-    if (!ahead)
+    const auto axis = std::find_if(axes.rbegin(), axes.rend(), [&](int each) { return (view.axes & axis_bit(each)) != 0; });
+    if (axis == axes.rend())
       continue;
+    Value ahead = ir.mul(view.stride[size_t(*axis)], steps);
     const int64_t bytes = info(view.dtype).bytes, line = kLineBytes / bytes;
     for (int64_t element = 0; element < shape.width; element += line)
       ir.prefetch(ir.address(ir.address(kernel.address_of(view, size_t(n.symbol), frame), ir.getI8Type(), ir.mul(ahead, ir.i64(bytes))),
@@ -265,7 +244,10 @@ Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRa
   }
   if (prefetches && !active)
     for (const Frame &frame : rows)
-      prefetch(frame, int64_t(rows.size()));
+      prefetch(frame, shape.nest.sweeps.front().points, shape.kept, ir.i64(int64_t(rows.size()) * kernel.mapping.prefetch));
+  if (!sweep.moments.empty() && !active)
+    for (const Frame &frame : rows)
+      prefetch_chunk(frame);
   return next;
 }
 

@@ -157,10 +157,8 @@ NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &n
     shape.nest = as_sweep(plan, planned);
     shape.asks_at_points = true;
   }
-  for (Sweep &sweep : shape.nest.sweeps)
-    if (numerics.algorithm == Numerics::chunked)
-      shape.by_chunk |= !sweep.moments.empty();
-    else
+  if (numerics.algorithm != Numerics::chunked)
+    for (Sweep &sweep : shape.nest.sweeps)
       sweep.moments.clear();
   const Nest &nest = shape.nest;
   const AxisSet all = nest.kept | nest.reduced;

@@ -14,8 +14,7 @@
 namespace normforge::x86 {
 
 struct NestShape {
-  Nest nest;
-  bool by_chunk = false;         ///< sweeps that have moments run chunk by chunk with the one before them; else none has any
+  Nest nest;                     ///< its sweeps that have moments run chunk by chunk with the one before them
   int number = 0;                ///< of the nest in the plan
   bool asks_at_points = false;   ///< point outputs may be null
   int vector_axis = -1;          ///< -1: the nest has no axes

@@ -32,8 +32,7 @@ private:
   Values block(Frames rows, Value index, Value active, mlir::ValueRange state);
   void accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum);
   void spread_scalars(Frames &rows);
-  Value distance(const View &view, int64_t rows);
-  void prefetch(const Frame &frame, int64_t rows);
+  void prefetch(const Frame &frame, const std::vector<NodeId> &ids, llvm::ArrayRef<int> axes, Value steps);
   bool lies_alike(const View &view) const;
   bool is_streamed(const Write &write) const;
   Values runs_of(const Part &part, const Frames &row, mlir::ValueRange state);
@@ -49,6 +48,7 @@ private:
   };
   Piece piece_at(const Frames &rows, const Part &part, Value number);
   Frames at_run(const Frames &rows, Value run);
+  void prefetch_chunk(const Frame &frame);
   Value count_of(Value elements);
   void settle_moments(Frames &rows, const Values &results);
 
@@ -58,7 +58,7 @@ private:
   const Sweep &sweep;
   const std::vector<NodeId> &points, &leaves;
   const bool unrolled;        // every loop: its buffers become registers
-  const bool prefetches;      // the second sweep, which finds its row or chunk in a cache, fetches what the next ones will read
+  const bool prefetches;      // the second sweep, which finds its row in a cache, fetches what the next rows will read
   int64_t streamed_bytes = 0; // of an element that streaming stores write; 0: there are none
   bool nontemporal = false;   // what is written now
   ReduceTree tree;

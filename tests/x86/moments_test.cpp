@@ -1,5 +1,5 @@
-// Statistics that are merged from chunks, against formulas written out here in a wider type: rows whose chunks differ in mean and in spread, whose last
-// chunk fills some lanes only, and whose pivot is no typical value.
+// Statistics that are merged from chunks, against formulas written out here in a wider type: rows whose chunks differ in mean and in
+// spread, whose last chunk fills some lanes only, and whose pivot is no typical value.
 #include <algorithm>
 #include <cmath>
 #include <random>
