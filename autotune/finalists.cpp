@@ -5,7 +5,7 @@
 namespace normforge {
 namespace {
 
-constexpr size_t kLeaders = 3;   ///< of a shape, that may become finalists
+constexpr size_t kLeaders = 6;   ///< of a shape, that may become finalists
 constexpr size_t kFinalists = 6; ///< of all shapes together
 
 } // namespace

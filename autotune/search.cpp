@@ -23,7 +23,9 @@ using Clock = std::chrono::steady_clock;
 double now() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
 
 constexpr double kForever = 1e9;
-constexpr EffortPlan kPlans[] = {{0, 0, 0, 0, 0}, {10, 3, 1, 9, 15}, {60, 6, 2, 15, 31}, {kForever, 1, 0, 15, 31}}; // by Effort
+constexpr EffortPlan kPlans[] = {
+    {0, 0, 0, 0, 0, 0}, {10, 8, 1, 3, 9, 15}, {60, 16, 2, 8, 15, 31}, {kForever, 1, 0, 0, 15, 31}}; // by Effort
+constexpr int kMostPasses = 4; ///< over what is still undecided, while there is time
 
 /// One problem on its way.
 class ProblemSearch {
@@ -220,11 +222,15 @@ private:
       // Schedules by shape, then compiled all together.
       std::vector<std::vector<Schedule>> wanted(shapes.size());
       std::vector<Schedule> all;
-      for (size_t s = 0; s < shapes.size(); ++s)
-        for (size_t leader : leaders(shapes[s], size_t(effort.centers)))
-          if (centers[s].insert(leader).second)
+      for (size_t s = 0; s < shapes.size(); ++s) {
+        int more = effort.centers;
+        for (size_t leader : leaders(shapes[s], size_t(effort.leaders)))
+          if (more > 0 && centers[s].insert(leader).second) {
+            --more;
             for (const Schedule &schedule : neighbours(space, candidates[leader].schedule))
               wanted[s].push_back(schedule), all.push_back(schedule);
+          }
+      }
       if (all.empty())
         return;
       add(all);
@@ -263,20 +269,42 @@ private:
       return false;
     const std::vector<size_t> finalists =
         normforge::finalists(shapes.size(), [&](size_t s, size_t count) { return leaders(shapes[s], count); });
-    bool complete = true;
-    for (size_t s = 0; s < shapes.size() && complete; ++s) {
-      const ShapeResult before = compare(known, question, shapes[s]);
-      const bool done = options.resume && std::ranges::all_of(finalists, [&](size_t i) {
-                          const Standing *standing = before.find(candidates[i].text);
-                          return standing && standing->confirmed.pairs >= kLeastPairs;
-                        });
-      if (done)
-        continue;
-      state.shape = int(s) + 1;
-      time(shapes[s], finalists, true, std::max(0.2, (end - now()) / double(shapes.size() - s)));
-      complete = !stop_at(end + 2)();
+    std::vector<size_t> open; // shapes to measure at
+    for (size_t s = 0; s < shapes.size(); ++s)
+      if (!(options.resume && confirmed(shapes[s], finalists)))
+        open.push_back(s);
+    for (int pass = 0; pass < kMostPasses && !open.empty(); ++pass) {
+      for (size_t i = 0; i < open.size(); ++i) {
+        state.shape = int(open[i]) + 1;
+        time(shapes[open[i]], finalists, true, std::max(0.2, (end - now()) / double(open.size() - i)));
+        if (stop && stop())
+          return pass > 0;
+        if (now() > (pass ? end : end + 2))
+          return pass > 0 || i + 1 == open.size();
+      }
+      std::erase_if(open, [&](size_t s) { return decided(shapes[s]); });
     }
-    return complete;
+    return true;
+  }
+
+  bool confirmed(const Problem &shape, const std::vector<size_t> &finalists) const {
+    const ShapeResult result = compare(known, question, shape);
+    return std::ranges::all_of(finalists, [&](size_t i) {
+      const Standing *standing = result.find(candidates[i].text);
+      return standing && standing->confirmed.pairs >= kLeastPairs;
+    });
+  }
+
+  /// Whether more samples would hardly change which schedule is the best at a shape.
+  bool decided(const Problem &shape) const {
+    const ShapeResult result = compare(known, question, shape);
+    if (result.noisy)
+      return false;
+    const LogRatio &best = result.standings[result.best].confirmed; // of the default: 0
+    return std::ranges::none_of(result.standings, [&](const Standing &other) {
+      return &other != &result.standings[result.best] && other.confirmed.pairs && other.confirmed.lo < best.value - kGain &&
+             !loses_cold(result, other);
+    });
   }
 };
 

@@ -23,7 +23,8 @@ enum class Effort { estimate, quick, patient, exhaustive };
 struct EffortPlan {
   double seconds;    ///< for a problem, where no budget is said
   int waves;         ///< rounds of neighbours, the default's own included
-  int centers;       ///< of the best at a shape, whose neighbours a wave tries
+  int centers;       ///< schedules at a shape whose neighbours a wave tries,
+  int leaders;       ///< of so many that are the best there
   int search_rounds; ///< of the last stage of a wave
   int confirm_rounds;
 };

@@ -50,17 +50,28 @@ Space space_of(const SweepPlan &plan, const Target &target, const Backend &backe
 
 std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
   std::vector<Schedule> found;
+  const std::span<const Knob> knobs = space.backend.knobs();
   const auto add = [&](const Schedule &schedule) {
-    if (serves(space, schedule))
+    const bool fits = serves(space, schedule) && std::ranges::find(found, schedule) == found.end();
+    if (fits)
       found.push_back(schedule);
+    return fits;
   };
-  for (size_t knob = 0; knob < center.mapping.values.size(); ++knob)
-    for (int64_t value : space.backend.knobs()[knob].values)
-      if (value != center.mapping.values[knob]) {
-        Schedule schedule = center;
-        schedule.mapping.values[knob] = value;
-        add(schedule);
-      }
+  for (size_t knob = 0; knob < knobs.size(); ++knob)
+    for (int64_t value : knobs[knob].values) {
+      Schedule schedule = center;
+      schedule.mapping.values[knob] = value;
+      if (value == center.mapping.values[knob] || add(schedule))
+        continue;
+      bool fits = false; // beside another value of the first knob that makes room
+      for (size_t other = 0; other < knobs.size() && !fits; ++other)
+        for (int64_t room : knobs[other].values)
+          if (other != knob && room != center.mapping.values[other]) {
+            Schedule both = schedule;
+            both.mapping.values[other] = room;
+            fits |= add(both);
+          }
+    }
   if (space.numerics)
     for (const Numerics &numerics : other_numerics(center.numerics))
       add({numerics, center.mapping});
