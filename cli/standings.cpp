@@ -1,10 +1,12 @@
 #include "cli/standings.h"
 
 #include <cmath>
+#include <set>
 
 #include "autotune/effects.h"
 #include "autotune/shapes.h"
 #include "cli/progress.h"
+#include "codegen/sweep_plan.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
@@ -30,6 +32,35 @@ std::string level_text(int64_t bytes, const Device &device) {
     if (bytes <= device.cache[i])
       return "L" + std::to_string(i + 1);
   return "memory";
+}
+
+/// What later sweeps read once more, unless a schedule keeps it: in all, and for one kept index, which says where it comes from.
+struct Reread {
+  int64_t bytes = 0, row_bytes = 0;
+};
+
+Reread reread_by_sweeps(const Problem &shape) {
+  const SweepPlan plan = make_sweep_plan(shape);
+  const Program &program = plan.program();
+  Reread again;
+  for (const Nest &nest : plan.nests) {
+    std::set<int> seen;
+    for (const Sweep &sweep : nest.sweeps)
+      for (NodeId id : sweep.points) {
+        const Node &node = program.node(id);
+        if (node.op != Op::tensor || seen.insert(node.symbol).second)
+          continue;
+        int64_t all = info(*plan.specialized.dtypes[size_t(node.symbol)]).bytes, row = all;
+        for (size_t axis = 0; axis < plan.specialized.axes.size(); ++axis)
+          if (program.axes_of(program.tensors[size_t(node.symbol)]) & axis_bit(int(axis))) {
+            all *= plan.specialized.axes[axis].extent.lo;
+            row *= nest.reduced & axis_bit(int(axis)) ? plan.specialized.axes[axis].extent.lo : 1;
+          }
+        again.bytes += all;
+        again.row_bytes = std::max(again.row_bytes, row);
+      }
+  }
+  return again;
 }
 
 /// Why a schedule that is faster than the default, or seems so, was not chosen; empty: there is nothing to say.
@@ -85,6 +116,9 @@ std::string text(const ShapeResult &shape, const Device &device, int most) {
   text += llvm::formatv("  {0} KiB, which {1} holds; noise {2:F1} %", (bytes + 1023) / 1024, level_text(bytes, device),
                         100 * std::expm1(shape.noise));
   text += shape.cold_noise > 0 ? llvm::formatv(", {0:F1} % cold\n", 100 * std::expm1(shape.cold_noise)).str() : "\n";
+  if (const Reread again = reread_by_sweeps(shape.shape); again.bytes)
+    text += llvm::formatv("  later sweeps read {0} KiB again, {1} KiB a row, which {2} holds\n", (again.bytes + 1023) / 1024,
+                          (again.row_bytes + 1023) / 1024, level_text(again.row_bytes, device));
   text += llvm::formatv("    {0,-22} {1,10} {2,12}  {3,-22} {4}\n", "warm", "time", "rate", "cold", "schedule");
   const size_t shown = std::min(size_t(most), shape.standings.size() - 1);
   for (size_t i = 1; i <= shown; ++i)
@@ -119,6 +153,7 @@ llvm::json::Value json(const ShapeResult &shape) {
     mattered.push_back(Object{{"choice", effect.choice}, {"instead", effect.instead}, {"gain", std::exp(-effect.log_ratio)}});
   return Object{{"problem", to_text(shape.shape)},
                 {"bytes", tensor_bytes(shape.shape)},
+                {"bytes_read_again", reread_by_sweeps(shape.shape).bytes},
                 {"noise", std::expm1(shape.noise)},
                 {"cold_noise", std::expm1(shape.cold_noise)},
                 {"noisy", shape.noisy},

@@ -77,6 +77,7 @@ class Tune(ProgramTest):
         explained = self.explanation(SMALL)
         self.assertEqual(explained["default"], told["default"])
         (shape,) = explained["shapes"]
+        self.assertEqual((shape["bytes"], shape["bytes_read_again"]), (4 * (2 * 16 * 64 + 64), 4 * 16 * 64), "x twice; gamma and y once")
         self.assertEqual(shape["standings"][0]["schedule"], told["default"])
         self.assertGreater(len(shape["standings"]), 5)
         for standing in shape["standings"]:
