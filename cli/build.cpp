@@ -86,6 +86,11 @@ void build(const BuildFlags &flags) {
                          .cache = flags.cache.empty() ? default_cache_directory() : flags.cache,
                          .jobs = flags.jobs,
                          .progress = show_progress};
+  for (const Target *target : options.targets)
+    if (target->backend != "x86")
+      throw UserError("target " + std::string(target->name) +
+                      ": libraries hold x86 kernels alone; give levels such as x86-64-v3, or see "
+                      "'normforge show --stage=ptx'");
   if (!flags.no_lock) {
     options.choices = choices_for(problems, options.targets, flags);
     options.schedules = flags.lock.empty() ? "common" : "lockfile";

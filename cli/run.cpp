@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/compiled_call.h"
+#include "codegen/emulator.h"
 #include "codegen/package/files.h"
 #include "dsl/error.h"
 #include "llvm/Support/JSON.h"
@@ -20,7 +21,7 @@ namespace normforge::cli {
 namespace {
 
 struct Options {
-  std::string norm, target, schedule;
+  std::string norm, device = "cpu", target, schedule;
   std::vector<std::string> in, out, set, bind, dtype, axes;
   int threads = 0;
   bool time = false, json = false, reference = false;
@@ -93,9 +94,28 @@ llvm::json::Object describe_outputs(const BoundCall &call, const CallWords &word
   return outputs;
 }
 
+constexpr std::string_view kEmulatedTarget = "sm_90"; ///< where no --target says otherwise
+
+/// What the kernel is compiled for: on the emulator, a GPU.
+const Target &target_of(const Options &options) {
+  const bool emulated = options.device == "emulator";
+  const Target &target = emulated && options.target.empty() ? find_target(kEmulatedTarget) : chosen_target(options.target);
+  if (emulated != (target.backend == "cuda"))
+    throw UserError("--target " + std::string(target.name) +
+                    (emulated ? ": the emulator runs GPU kernels; give one such as sm_90, or leave it out"
+                              : ": no GPU is used here; give --device emulator, or another target"));
+  return target;
+}
+
+CompiledCall compiled_for(const SweepPlan &plan, const Schedule &schedule, const Target &target) {
+  if (target.backend != "cuda")
+    return {plan, schedule, target};
+  return {plan.problem, host_target(), compile_for_emulator(plan, schedule, target, plan.program().name)};
+}
+
 void run(const Options &options) {
   const CallWords words = words_of(options);
-  const Target &target = chosen_target(options.target);
+  const Target &target = target_of(options);
   BoundCall call = bind_call(words);
   llvm::json::Object report{{"problem", to_text(call.problem)}, {"outputs", describe_outputs(call, words)}};
   if (options.reference) {
@@ -104,9 +124,11 @@ void run(const Options &options) {
   } else {
     const SweepPlan plan = make_sweep_plan(call.problem);
     const Schedule schedule = chosen_schedule(plan, target, options.schedule);
-    CompiledCall compiled(plan, schedule, target);
+    CompiledCall compiled = compiled_for(plan, schedule, target);
     compiled.bind(call.binding.extents, call.tensors, call.scalars);
-    compiled.run(options.threads);
+    compiled.run(target.backend == "cuda" ? 1 : options.threads);
+    if (const std::string fault = take_emulator_fault(); !fault.empty())
+      throw UserError("emulator: " + fault);
     write_files(output_files(call, words));
     report["target"] = std::string(target.name);
     report["schedule"] = to_text(schedule, backend_for(target).knobs());
@@ -130,6 +152,7 @@ void add_run(CLI::App &program) {
                "  normforge run my_norm.norm --in x=x.npy --out y=y.npy --bind cols=768\n"
                "  normforge run group_norm --in x=x.npy --out y=y.npy --bind group=8 --axes x=batch,space,channel\n"
                "  normforge run rms_norm --in x=x.npy --dtype x=bf16 --out y=y.npy --target x86-64-v3 --schedule 'rows=2' --time\n"
+               "  normforge run softmax --in x=x.npy --out y=y.npy --device emulator --target sm_80\n"
                "  normforge run batch_norm_train --in x=x.npy --in running_mean=m.npy --in running_var=v.npy --out y=y.npy\n"
                "      --out running_mean=m.npy --out running_var=v.npy\n"
                "Extents come from the arrays; what they leave open, --bind says. An array holds f8, f4, f2, or bf16 as 2-byte\n"
@@ -148,16 +171,20 @@ void add_run(CLI::App &program) {
   repeated("--bind", options->bind, "AXIS=EXTENT", "The extent of an axis, or AxB of a pack");
   repeated("--dtype", options->dtype, "TENSOR=DTYPE", "f64, f32, bf16, f16; i8 and f8e4m3 for outputs");
   repeated("--axes", options->axes, "TENSOR=AXES", "Memory order, outermost first, where it isn't the declared one");
-  auto *target =
-      verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs")
-          ->type_name("TARGET");
+  auto *target = verb->add_option("--target", options->target,
+                                  "x86-64-v2 to x86-64-v4, or with the emulator sm_80 to sm_90; without it, the best that the device runs")
+                     ->type_name("TARGET");
+  auto *device = verb->add_option("--device", options->device, "cpu, or emulator: a GPU's kernel, its threads run one at a time on the CPU")
+                     ->type_name("DEVICE")
+                     ->check(CLI::IsMember({"cpu", "emulator"}));
   auto *schedule =
       verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule (see normforge show --knobs)")
           ->type_name("CHOICES");
   verb->add_option("--threads", options->threads, "At most so many; 0: one per CPU")->type_name("N")->check(CLI::NonNegativeNumber);
   auto *time = verb->add_flag("--time", options->time, "Time the call: the median of 15 samples of at least 1 ms");
   verb->add_flag("--json", options->json, "Print what ran: problem, schedule, target, outputs");
-  verb->add_flag("--reference", options->reference, "Evaluate in f64, slowly, in place of a kernel")->excludes(target, schedule, time);
+  verb->add_flag("--reference", options->reference, "Evaluate in f64, slowly, in place of a kernel")
+      ->excludes(device, target, schedule, time);
   verb->callback([options] { run(*options); });
 }
 

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/files.h"
+#include "codegen/resources.h"
 #include "dsl/error.h"
 
 namespace normforge::cli {
@@ -45,32 +46,40 @@ public:
   }
 
   StageText compiled() const {
-    const SweepPlan plan = make_sweep_plan(problem_);
     StageText text;
-    const Schedule schedule = chosen_schedule(plan, target(), options_.schedule);
-    backend_for(target()).compile(plan, schedule, target(), problem_.norm->program.name, &text);
+    compile(&text);
     return text;
   }
 
-private:
+  std::string resources() const { return resource_table(compile(nullptr), target()); }
+
   const Target &target() const { return chosen_target(options_.target); }
+
+private:
+  Kernel compile(StageText *text) const {
+    const SweepPlan plan = make_sweep_plan(problem_);
+    const Schedule schedule = chosen_schedule(plan, target(), options_.schedule);
+    return backend_for(target()).compile(plan, schedule, target(), problem_.norm->program.name, text);
+  }
 
   const Options &options_;
   Problem problem_;
 };
 
 struct Stage {
-  std::string_view name;
+  std::string_view name, backend; ///< the only backend that has it; empty: all do
   std::string (*text)(const Request &);
 };
 
 constexpr Stage kStages[] = {
-    {"norm", [](const Request &request) { return request.norm(); }},
-    {"sweeps", [](const Request &request) { return request.sweeps(); }},
-    {"schedule", [](const Request &request) { return request.schedule(); }},
-    {"mlir", [](const Request &request) { return request.compiled().mlir; }},
-    {"llvm", [](const Request &request) { return request.compiled().llvm; }},
-    {"asm", [](const Request &request) { return request.compiled().assembly; }},
+    {"norm", "", [](const Request &request) { return request.norm(); }},
+    {"sweeps", "", [](const Request &request) { return request.sweeps(); }},
+    {"schedule", "", [](const Request &request) { return request.schedule(); }},
+    {"mlir", "", [](const Request &request) { return request.compiled().mlir; }},
+    {"llvm", "", [](const Request &request) { return request.compiled().llvm; }},
+    {"asm", "x86", [](const Request &request) { return request.compiled().assembly; }},
+    {"ptx", "cuda", [](const Request &request) { return request.compiled().assembly; }},
+    {"resources", "cuda", [](const Request &request) { return request.resources(); }},
 };
 
 const Stage &stage_named(const std::string &name) {
@@ -83,6 +92,14 @@ const Stage &stage_named(const std::string &name) {
   throw UserError(unknown_name("stage", name, names));
 }
 
+std::vector<std::string> targets_of(std::string_view backend) {
+  std::vector<std::string> names;
+  for (const Target &target : targets())
+    if (target.backend == backend)
+      names.emplace_back(target.name);
+  return names;
+}
+
 std::string shown(const Options &options) {
   if (options.passes)
     return joined(specialize_passes(), "\n");
@@ -92,7 +109,12 @@ std::string shown(const Options &options) {
     throw UserError("show what? give a norm, or a problem such as: layer_norm rows=512 cols=768; see 'normforge show --help'");
   if (!options.after.empty() && options.stage != "norm")
     throw UserError("--after shows a pass over the norm; it does not go with --stage=" + options.stage);
-  return stage_named(options.stage).text(Request(options));
+  const Stage &stage = stage_named(options.stage);
+  const Request request(options);
+  if (!stage.backend.empty() && stage.backend != request.target().backend)
+    throw UserError("--stage=" + options.stage + ": " + std::string(request.target().name) + " has none; give --target, one of " +
+                    joined(targets_of(stage.backend), ", "));
+  return stage.text(request);
 }
 
 void show(const Options &options) {
@@ -108,23 +130,27 @@ void show(const Options &options) {
 } // namespace
 
 void add_show(CLI::App &program) {
-  CLI::App *verb = program.add_subcommand("show", "Show a norm or a problem at a stage: norm, sweeps, schedule, mlir, llvm, asm");
+  CLI::App *verb =
+      program.add_subcommand("show", "Show a norm or a problem at a stage: norm, sweeps, schedule, mlir, llvm, asm, ptx, resources");
   verb->footer("Examples:\n"
                "  normforge show layer_norm                                      its text\n"
                "  normforge show my_norm.norm --stage=sweeps                     its passes over the data\n"
                "  normforge show layer_norm rows=512 cols=768 --stage=schedule   the choices made for these extents\n"
                "  normforge show softmax cols=1000 x=bf16 --stage=asm --target x86-64-v3 -o softmax.s\n"
+               "  normforge show rms_norm cols=4096 x=bf16 --stage=resources --target sm_90\n"
                "  normforge show --knobs                                         what a schedule may say\n"
                "  normforge show --passes                                        the rewrites of a norm, in order\n"
                "  normforge show layer_norm gamma=none --after fold-absent-inputs   the dialect after one of them");
   auto options = std::make_shared<Options>();
   verb->add_option("NORM", options->words, "A norm's name or file, then words of a problem: axis=extent, tensor=dtype, outputs=…")
       ->type_name("");
-  verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm or asm")->type_name("STAGE");
+  verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm, asm; ptx or resources of a GPU's kernel")
+      ->type_name("STAGE");
   verb->add_option("--after", options->after, "With --stage=norm: the dialect after this pass")->type_name("PASS");
   verb->add_flag("--passes", options->passes, "List the passes that --after knows");
   verb->add_flag("--knobs", options->knobs, "List the choices that --schedule knows, with their values");
-  verb->add_option("--target", options->target, "x86-64-v2, x86-64-v3 or x86-64-v4; without it, the best that this machine runs")
+  verb->add_option("--target", options->target,
+                   "x86-64-v2 to x86-64-v4, sm_80, sm_86, sm_89, sm_90; without it, the best that this machine runs")
       ->type_name("TARGET");
   verb->add_option("--schedule", options->schedule,
                    "Choices to change in the default schedule, such as 'rows=2 store=stream' (see --knobs)")

@@ -73,6 +73,9 @@ void tune(const TuneFlags &flags) {
     throw UserError(flags.problems + ": there is no problem to tune; write a line such as 'layer_norm cols=768'");
   SearchOptions options;
   options.target = &chosen_target(flags.target);
+  if (options.target->backend != "x86")
+    throw UserError("target " + std::string(options.target->name) +
+                    ": nothing here measures GPU kernels; give a CPU level such as x86-64-v3");
   options.backend = &backend_for(*options.target);
   options.effort = effort_named(flags.effort);
   options.budget_seconds = flags.budget.empty() ? 0 : budget_seconds(flags.budget);

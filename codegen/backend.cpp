@@ -1,5 +1,6 @@
 #include "codegen/backend.h"
 
+#include "codegen/cuda/backend.h"
 #include "codegen/x86/backend.h"
 #include "dsl/error.h"
 
@@ -7,7 +8,8 @@ namespace normforge {
 
 std::span<const Backend *const> backends() {
   static const x86::X86Backend x86;
-  static const Backend *const all[] = {&x86};
+  static const cuda::CudaBackend cuda;
+  static const Backend *const all[] = {&x86, &cuda};
   return all;
 }
 

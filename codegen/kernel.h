@@ -9,15 +9,24 @@
 
 namespace normforge {
 
+/// How a GPU starts a step: item i is done by row i mod `rows` of block i / rows.
+struct Launch {
+  int threads = 0; ///< of a row; 0: the step is a function that a CPU calls
+  int rows = 0;    ///< per block
+  int64_t shared_bytes = 0;
+  std::vector<size_t> parameters; ///< offsets in nf_kernel_args, behind the first item and the end of them
+};
+
 struct Step {
   std::string symbol;
   nf_count items;     ///< how many independent work items it has
   int64_t item_bytes; ///< bytes that one item moves, at the smallest extents of the problem; 0: unknown (all ranges open)
   int64_t entry = 0;  ///< where it starts, in Kernel::image
+  Launch launch{};
 };
 
 struct Kernel {
-  std::string object;                    ///< a relocatable object file: what goes into a library
+  std::string object;                    ///< a relocatable object file: what goes into a library; of a GPU's kernel, its PTX
   std::string image;                     ///< the same machine code ready to run wherever it is copied to (codegen/image.h)
   std::string problem, schedule, target; ///< canonical texts
   std::vector<Step> steps;               ///< run in order, each when the one before has ended

@@ -13,14 +13,16 @@ struct Target {
   std::string_view backend; ///< "x86": which backend compiles for it
   std::string_view cpu;     ///< the code generator's CPU name: tuning, and the features that come with it
   std::string_view tune;    ///< scheduling model
-  int level;                ///< x86: 2, 3, 4, as runtime dispatch counts them
+  int level;                ///< x86: 2, 3, 4, as runtime dispatch counts them; CUDA: ten times the compute capability
   int vector_bits;          ///< widest vector register
   int vector_registers;
-  bool fma;         ///< fused multiply-add
-  bool masks;       ///< native masked loads and stores
-  bool f16_convert; ///< converts f16 <-> f32 with subnormals intact
-  bool permute;     ///< permutes 16-bit elements over a whole register (vpermw)
-  bool scale;       ///< multiplies by a power of two of any size, rounding once (vscalefps)
+  bool fma;                 ///< fused multiply-add
+  bool masks;               ///< native masked loads and stores
+  bool f16_convert;         ///< converts f16 <-> f32 with subnormals intact
+  bool permute;             ///< permutes 16-bit elements over a whole register (vpermw)
+  bool scale;               ///< multiplies by a power of two of any size, rounding once (vscalefps)
+  int64_t shared_bytes = 0; ///< GPUs: shared memory that one block may have
+  int warps = 0;            ///< GPUs: that a multiprocessor holds
 };
 
 std::span<const Target> targets();

@@ -17,30 +17,8 @@ namespace normforge::x86 {
 
 namespace {
 
-/// A length must be known where the axis that it bounds is looped over.
-std::optional<std::string> unordered_length(const SweepPlan &plan, const NestShape &shape) {
-  const Program &program = plan.program();
-  AxisSet outside = 0;
-  for (int axis : shape.kept)
-    outside |= axis_bit(axis);
-  const auto problem_with = [&](int axis) -> std::optional<std::string> {
-    const int length = program.axes[size_t(axis)].length;
-    if (length < 0 || !(program.axes_of(program.tensors[size_t(length)]) & (shape.nest.kept | shape.nest.reduced) & ~outside))
-      return std::nullopt;
-    return llvm::formatv("{0}: axis {1} is bounded by {2}, whose axes must stand outside it in memory order", program.name,
-                         program.axes[size_t(axis)].name, program.tensors[size_t(length)].name)
-        .str();
-  };
-  for (int axis : shape.kept)
-    if (const auto reason = problem_with(axis))
-      return reason;
-  for (int axis : shape.reduced) {
-    if (const auto reason = problem_with(axis))
-      return reason;
-    outside |= axis_bit(axis);
-  }
-  return shape.inner ? std::nullopt : problem_with(shape.vector_axis);
-}
+constexpr int kMostLanes = 128;         ///< that its registers hold
+constexpr int64_t kLongestChunk = 1024; ///< of one accumulator: what the promised accuracy allows
 
 /// Row buffers need fixed extents, and room: on the stack, or in registers.
 std::optional<std::string> oversized_buffer(const SweepPlan &plan, const NestShape &shape, const Residency &residency,
@@ -75,6 +53,10 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return llvm::formatv("schedule: fma=on: {0} has no fused multiply-add; use fma=off", target.name).str();
   if (numerics.chunk % numerics.lanes != 0)
     return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
+  if (numerics.lanes > kMostLanes || numerics.chunk > kLongestChunk)
+    return llvm::formatv("schedule: lanes={0} chunk={1}: too many for a CPU; use at most lanes={2} chunk={3}", numerics.lanes,
+                         numerics.chunk, kMostLanes, kLongestChunk)
+        .str();
   if (mapping.vector > target.vector_bits)
     return llvm::formatv("schedule: vector={0}: {1} has registers of {2} bits", mapping.vector, target.name, target.vector_bits).str();
   // A knob that changes nothing is refused, so that a search does not try it.

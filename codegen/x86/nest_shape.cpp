@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "llvm/Support/FormatVariadic.h"
+
 namespace normforge::x86 {
 namespace {
 
@@ -118,6 +120,30 @@ int64_t bytes_per_item(const SweepPlan &plan, const NestShape &shape) {
 }
 
 } // namespace
+
+std::optional<std::string> unordered_length(const SweepPlan &plan, const NestShape &shape) {
+  const Program &program = plan.program();
+  AxisSet outside = 0;
+  for (int axis : shape.kept)
+    outside |= axis_bit(axis);
+  const auto problem_with = [&](int axis) -> std::optional<std::string> {
+    const int length = program.axes[size_t(axis)].length;
+    if (length < 0 || !(program.axes_of(program.tensors[size_t(length)]) & (shape.nest.kept | shape.nest.reduced) & ~outside))
+      return std::nullopt;
+    return llvm::formatv("{0}: axis {1} is bounded by {2}, whose axes must stand outside it in memory order", program.name,
+                         program.axes[size_t(axis)].name, program.tensors[size_t(length)].name)
+        .str();
+  };
+  for (int axis : shape.kept)
+    if (const auto reason = problem_with(axis))
+      return reason;
+  for (int axis : shape.reduced) {
+    if (const auto reason = problem_with(axis))
+      return reason;
+    outside |= axis_bit(axis);
+  }
+  return shape.inner ? std::nullopt : problem_with(shape.vector_axis);
+}
 
 bool is_outer(const Nest &nest) { return nest.reduced && nest.kept > nest.reduced; }
 

@@ -5,6 +5,8 @@
 // is a kept index of its own. A nest that reduces nothing has its innermost axis moved among the reduced ones: a sweep that only writes.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "codegen/sweep_plan.h"
@@ -41,6 +43,9 @@ ChunkShape chunk_shape(const SweepPlan &, const NestShape &, const Numerics &);
 
 /// `nest` is one of the plan's own.
 NestShape shape_of(const SweepPlan &, const Nest &nest, const Numerics &, const X86Mapping &);
+
+/// Why the axes of a nest cannot be looped over: a length must be known where the axis that it bounds is. nullopt when they can.
+std::optional<std::string> unordered_length(const SweepPlan &, const NestShape &);
 
 /// Whether `nest` reduces across its vector axis rather than along it.
 bool is_outer(const Nest &nest);

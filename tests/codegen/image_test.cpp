@@ -21,8 +21,8 @@ Kernel compile(const std::string &problem, const Target &target) {
 }
 
 TEST(Image, StepsStartApartWithinIt) {
-  for (const Target &target : targets()) {
-    const Kernel kernel = compile("batch_norm_train x=bf16", target);
+  for (const char *name : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+    const Kernel kernel = compile("batch_norm_train x=bf16", find_target(name));
     ASSERT_FALSE(kernel.steps.empty());
     for (const Step &step : kernel.steps) {
       EXPECT_GE(step.entry, 0);

@@ -22,7 +22,8 @@ TEST(Target, UnknownAndRepeatedNamesAreRefused) {
   try {
     find_target("x86_64-v3");
   } catch (const UserError &error) {
-    EXPECT_STREQ(error.what(), "unknown target 'x86_64-v3'; did you mean 'x86-64-v3'? (there are: x86-64-v2, x86-64-v3, x86-64-v4)");
+    EXPECT_STREQ(error.what(), "unknown target 'x86_64-v3'; did you mean 'x86-64-v3'? (there are: x86-64-v2, x86-64-v3, x86-64-v4, "
+                               "sm_80, sm_86, sm_89, sm_90)");
   }
 }
 

@@ -1,0 +1,137 @@
+#include "codegen/cuda/backend.h"
+
+#include <algorithm>
+
+#include "llvm/Support/FormatVariadic.h"
+
+#include "codegen/cuda/fold.h"
+#include "codegen/cuda/model.h"
+#include "codegen/cuda/module.h"
+#include "codegen/cuda/ptx.h"
+#include "codegen/hash.h"
+#include "codegen/x86/pipeline.h"
+#include "dsl/error.h"
+
+namespace normforge::cuda {
+namespace {
+
+constexpr int kUnrolledBlocks = 32;      ///< blocks of lanes whose code stands one after the other
+constexpr int64_t kKept = 64;            ///< registers of a thread that hold what it keeps, at most,
+constexpr int64_t kWorking = 32;         ///< beside those that it works with
+constexpr int64_t kRegisters = 64 << 10; ///< of a block
+
+/// The block: whole in size, and a barrier for each row that needs one.
+std::optional<std::string> unfit_block(const CudaMapping &mapping) {
+  if (mapping.threads * mapping.rows > kBlockThreads)
+    return llvm::formatv("schedule: threads={0} rows={1}: a block has at most {2} threads; use fewer rows", mapping.threads, mapping.rows,
+                         kBlockThreads)
+        .str();
+  if (mapping.threads > kWarp && mapping.rows > kNamedBarriers)
+    return llvm::formatv("schedule: rows={0}: of rows of {1} threads a block has barriers for {2}; use fewer rows", mapping.rows,
+                         mapping.threads, kNamedBarriers)
+        .str();
+  return std::nullopt;
+}
+
+/// Each lane belongs to one thread. Across the contiguous axis there are as many lanes as the threads want.
+std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
+  const int elements = vector_elements(plan, mapping.vector);
+  if (numerics.chunk % numerics.lanes != 0)
+    return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
+  if (const int narrowest = narrowest_bytes(plan); mapping.vector < narrowest)
+    return llvm::formatv("schedule: vector={0}: elements have {1} bytes; use vector={1} or wider", mapping.vector, narrowest).str();
+  if (std::ranges::all_of(plan.nests, x86::is_outer))
+    return std::nullopt;
+  if (mapping.threads > numerics.lanes)
+    return llvm::formatv("schedule: threads={0}: more than lanes={1}; use fewer threads or more lanes", mapping.threads, numerics.lanes)
+        .str();
+  if (mapping.threads * elements > numerics.lanes)
+    return llvm::formatv("schedule: vector={0}: {1} threads of {2} elements have more than lanes={3}; use a narrower vector",
+                         mapping.vector, mapping.threads, elements, numerics.lanes)
+        .str();
+  return std::nullopt;
+}
+
+/// What is kept of a row needs fixed extents, few enough of them to unroll, and room.
+std::optional<std::string> unfit_kept(const SweepPlan &plan, const x86::NestShape &shape, const x86::Residency &residency,
+                                      const CudaMapping &mapping, int64_t fold_bytes, const Target &target) {
+  const std::string_view word = mapping.keep == Keep::shared ? "shared" : "registers";
+  const int64_t elements = x86::kept_elements(plan, shape);
+  if (!elements)
+    return llvm::formatv("schedule: keep={0}: the reduced extents are not fixed; use keep=reread", word).str();
+  if (elements / shape.width > kUnrolledBlocks)
+    return llvm::formatv("schedule: keep={0}: a row has {1} blocks of {2} lanes, more than the {3} that are unrolled; use more lanes or "
+                         "keep=reread",
+                         word, elements / shape.width, shape.width, kUnrolledBlocks)
+        .str();
+  const bool shared = mapping.keep == Keep::shared;
+  const int64_t registers = std::min(kKept, kRegisters / (mapping.threads * mapping.rows) - kWorking);
+  const int64_t room = shared ? target.shared_bytes / mapping.rows - fold_bytes : 4 * registers * threads_of(plan, shape, mapping).count;
+  if (residency.row_bytes() > room)
+    return llvm::formatv("schedule: keep={0}: a row of {1} bytes exceeds {2} bytes; use {3}", word, residency.row_bytes(), room,
+                         shared ? "fewer rows or keep=reread" : "more threads or keep=shared")
+        .str();
+  return std::nullopt;
+}
+
+} // namespace
+
+std::span<const Knob> CudaBackend::knobs() const { return mapping_knobs(); }
+
+Schedule CudaBackend::default_schedule(const SweepPlan &plan, const Target &target) const {
+  Schedule schedule{default_numerics(plan), {}};
+  CudaMapping mapping = default_mapping(plan, schedule.numerics);
+  for (Keep keep : {Keep::registers, Keep::shared, Keep::reread}) { // the nearest that has room
+    mapping.keep = keep;
+    schedule.mapping = write_mapping(mapping);
+    if (!inapplicable(plan, schedule, target))
+      break;
+  }
+  return schedule;
+}
+
+std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, const Schedule &schedule, const Target &target) const {
+  const Numerics &numerics = schedule.numerics;
+  const CudaMapping mapping = read_mapping(schedule.mapping);
+  if (numerics.algorithm != Numerics::two_pass)
+    return "schedule: chunked: the CUDA backend has no such statistics; use two_pass";
+  if (auto reason = unfit_block(mapping))
+    return reason;
+  if (auto reason = unfit_lanes(plan, numerics, mapping))
+    return reason;
+  if (mapping.keep != Keep::reread && mapping.unroll > 1)
+    return "schedule: unroll: sweeps over what is kept are unrolled as a whole; use unroll=1";
+  bool keeps = false;
+  for (const Nest &nest : plan.nests) {
+    const x86::NestShape shape = x86::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
+    if (auto reason = x86::unordered_length(plan, shape))
+      return reason;
+    const x86::Residency residency = x86::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
+    keeps |= residency.slots > 0;
+    const int64_t fold_bytes = 2 * fold_values(threads_of(plan, shape, mapping), numerics.fold_high) * info(plan.specialized.compute).bytes;
+    if (fold_bytes * mapping.rows > target.shared_bytes)
+      return llvm::formatv(
+                 "schedule: threads={0} rows={1}: they meet in {2} bytes of shared memory, of which a block has {3}; use fewer, or "
+                 "fold=low",
+                 mapping.threads, mapping.rows, fold_bytes * mapping.rows, target.shared_bytes)
+          .str();
+    if (residency.slots)
+      if (auto reason = unfit_kept(plan, shape, residency, mapping, fold_bytes, target))
+        return reason;
+  }
+  if (mapping.keep != Keep::reread && !keeps)
+    return "schedule: keep: no sweep leaves what a later one needs; use keep=reread";
+  return std::nullopt;
+}
+
+Kernel CudaBackend::compile(const SweepPlan &plan, const Schedule &schedule, const Target &target, const std::string &symbol,
+                            StageText *text) const {
+  KernelModule kernel = emit_module(*this, plan, schedule, target, symbol);
+  llvm::LLVMContext context;
+  kernel.facts.object = emit_ptx(*x86::translate(*kernel.module, context, text), target, text);
+  kernel.facts.target = target.name;
+  kernel.facts.code_hash = hash_of(kernel.facts.object);
+  return kernel.facts;
+}
+
+} // namespace normforge::cuda

@@ -1,0 +1,17 @@
+// The CUDA backend: the nests of x86's emitter as kernels of many threads, by MLIR's nvvm dialect to PTX.
+#pragma once
+
+#include "codegen/backend.h"
+
+namespace normforge::cuda {
+
+class CudaBackend : public Backend {
+public:
+  std::string_view name() const override { return "cuda"; }
+  std::span<const Knob> knobs() const override;
+  Schedule default_schedule(const SweepPlan &, const Target &) const override;
+  std::optional<std::string> inapplicable(const SweepPlan &, const Schedule &, const Target &) const override;
+  Kernel compile(const SweepPlan &, const Schedule &, const Target &, const std::string &symbol, StageText *text = nullptr) const override;
+};
+
+} // namespace normforge::cuda

@@ -1,0 +1,68 @@
+#include "codegen/cuda/device.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace normforge::cuda {
+
+namespace LLVM = mlir::LLVM;
+namespace NVVM = mlir::NVVM;
+namespace arith = mlir::arith;
+
+namespace {
+
+constexpr unsigned kSharedSpace = 3;
+constexpr int64_t kWholeWarp = 31; ///< of a shuffle: no segments, lanes up to 31
+
+Value i32(Ir &ir, int64_t value) { return arith::ConstantIntOp::create(ir, value, 32); }
+
+Value shuffle_word(Ir &ir, NVVM::ShflKind kind, Value mask, Value value, Value offset) {
+  return NVVM::ShflOp::create(ir, value.getType(), mask, value, offset, i32(ir, kWholeWarp), kind, mlir::UnitAttr());
+}
+
+/// An f64 goes as two words.
+Value shuffle(Ir &ir, NVVM::ShflKind kind, Value mask, Value value, Value offset) {
+  if (!value.getType().isF64())
+    return shuffle_word(ir, kind, mask, value, offset);
+  const mlir::Type i64 = ir.getI64Type(), word = ir.getI32Type();
+  Value bits = arith::BitcastOp::create(ir, i64, value), half = ir.i64(32);
+  Value low = shuffle_word(ir, kind, mask, arith::TruncIOp::create(ir, word, bits), offset);
+  Value high = shuffle_word(ir, kind, mask, arith::TruncIOp::create(ir, word, arith::ShRUIOp::create(ir, bits, half)), offset);
+  Value upper = arith::ShLIOp::create(ir, arith::ExtUIOp::create(ir, i64, high), half);
+  return arith::BitcastOp::create(ir, ir.getF64Type(), arith::OrIOp::create(ir, upper, arith::ExtUIOp::create(ir, i64, low)));
+}
+
+} // namespace
+
+Value thread_index(Ir &ir) { return NVVM::ThreadIdXOp::create(ir, ir.getI32Type()); }
+Value row_index(Ir &ir) { return NVVM::ThreadIdYOp::create(ir, ir.getI32Type()); }
+Value block_index(Ir &ir) { return NVVM::BlockIdXOp::create(ir, ir.getI32Type()); }
+
+Value shared_memory(Ir &ir) {
+  const auto space = LLVM::LLVMPointerType::get(ir.getContext(), kSharedSpace);
+  auto module = ir.getInsertionBlock()->getParentOp()->getParentOfType<mlir::ModuleOp>();
+  if (!module.lookupSymbol(kSharedSymbol)) {
+    mlir::OpBuilder::InsertionGuard guard(ir);
+    ir.setInsertionPointToStart(module.getBody());
+    LLVM::GlobalOp::create(ir, LLVM::LLVMArrayType::get(ir.getI8Type(), 0), /*isConstant=*/false, LLVM::Linkage::External, kSharedSymbol,
+                           mlir::Attribute(), /*alignment=*/16, kSharedSpace);
+  }
+  return LLVM::AddrSpaceCastOp::create(ir, ir.pointer_type(), LLVM::AddressOfOp::create(ir, space, kSharedSymbol));
+}
+
+Value shuffle_xor(Ir &ir, Value mask, Value value, int offset) { return shuffle(ir, NVVM::ShflKind::bfly, mask, value, i32(ir, offset)); }
+
+Value shuffle_from(Ir &ir, Value mask, Value value, Value lane) { return shuffle(ir, NVVM::ShflKind::idx, mask, value, lane); }
+
+void sync_warp(Ir &ir, Value mask) { NVVM::SyncWarpOp::create(ir, mask); }
+
+void sync_threads(Ir &ir, Value id, int count) {
+  NVVM::BarrierOp::create(ir, mlir::TypeRange(), id, i32(ir, count), NVVM::BarrierReductionAttr(), Value());
+}
+
+void mark_kernel(Ir &ir, LLVM::LLVMFuncOp function, int threads, int rows) {
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), ir.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), ir.getDenseI32ArrayAttr({threads, rows}));
+}
+
+} // namespace normforge::cuda

@@ -1,0 +1,33 @@
+// What a kernel asks of a GPU, and nothing else: a handful of NVVM operations. PTX has an instruction for each; the emulator has a function
+// for each (emulate.cpp).
+#pragma once
+
+#include "codegen/x86/ir.h"
+
+namespace normforge::cuda {
+
+using x86::Ir;
+using x86::Value;
+
+/// Indexes of the thread within its row, of the row within its block, and of the block, as i32.
+Value thread_index(Ir &);
+Value row_index(Ir &);
+Value block_index(Ir &);
+
+/// The block's shared memory, 16-byte aligned; how much there is, the launch says.
+Value shared_memory(Ir &);
+
+/// `value` (f32 or f64) of the lane `offset` away (bit by bit), or of lane `lane`. Every thread of the warp in `mask` takes part.
+Value shuffle_xor(Ir &, Value mask, Value value, int offset);
+Value shuffle_from(Ir &, Value mask, Value value, Value lane);
+
+/// Waits for the threads of the warp in `mask`, or for `count` threads (whole warps) at barrier `id`. What they wrote is then seen.
+void sync_warp(Ir &, Value mask);
+void sync_threads(Ir &, Value id, int count);
+
+/// Marks `function` as a kernel for blocks of `threads` times `rows` threads.
+void mark_kernel(Ir &, mlir::LLVM::LLVMFuncOp function, int threads, int rows);
+
+constexpr char kSharedSymbol[] = "shared_memory";
+
+} // namespace normforge::cuda

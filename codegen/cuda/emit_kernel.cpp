@@ -1,0 +1,120 @@
+// The kernel: its parameters, which row a thread works for, and the two versions of a row.
+#include "codegen/cuda/device.h"
+#include "codegen/cuda/emitter.h"
+#include "codegen/cuda/fold.h"
+#include "dsl/error.h"
+#include "runtime/abi.h"
+
+namespace normforge::cuda {
+
+namespace arith = mlir::arith;
+namespace LLVM = mlir::LLVM;
+using Predicate = arith::CmpIPredicate;
+
+constexpr int64_t kSharedAlignment = 16;
+
+Emitter::Emitter(Ir &ir, const SweepPlan &plan, const x86::NestShape &shape, const Numerics &numerics, const x86::X86Mapping &mapping,
+                 const Target &target, const Threads &threads, Keep keep)
+    : x86::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(keep) {
+  row.threads = threads;
+}
+
+Launch Emitter::emit(llvm::StringRef symbol) {
+  mlir::OpBuilder::InsertionGuard guard(ir);
+  const mlir::Type range[] = {ir.getI64Type(), ir.getI64Type()};
+  const auto type_of = [&](mlir::TypeRange parameters) {
+    return LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(ir.getContext()), llvm::to_vector(parameters));
+  };
+  auto function = LLVM::LLVMFuncOp::create(ir, symbol, type_of(range));
+  entry = function.addEntryBlock(ir);
+  ir.setInsertionPointToStart(entry);
+  load_arguments();
+  function.setFunctionType(type_of(entry->getArgumentTypes()));
+  mark_kernel(ir, function, row.threads.count, row.threads.rows);
+  enter();
+  make_buffers();
+  launch.threads = row.threads.count;
+  launch.rows = row.threads.rows;
+
+  Value block = arith::ExtUIOp::create(ir, ir.getI64Type(), block_index(ir));
+  Value number = arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir));
+  Value item = ir.add(entry->getArgument(0), ir.add(ir.mul(block, ir.i64(row.threads.rows)), number));
+  filled.assign(plan.program().nodes.size(), 0);
+  ir.when(ir.is(Predicate::slt, item, entry->getArgument(1)), [&] {
+    at_item(item, 1, [&](Frames &frames) {
+      const auto version = [&](bool vectors) {
+        return [this, vectors, frames]() mutable {
+          wide = vectors;
+          emit_rows(frames);
+          return x86::Values();
+        };
+      };
+      ir.when_else(is_aligned(frames.front()), {}, version(true), version(false));
+    });
+  });
+  LLVM::ReturnOp::create(ir, mlir::ValueRange());
+  return launch;
+}
+
+/// An entry of nf_kernel_args is a parameter of its own.
+Value Emitter::argument(mlir::Type type, size_t offset) {
+  launch.parameters.push_back(offset);
+  return entry->addArgument(type, ir.getLoc());
+}
+
+/// Finds the thread's place in its row, and lays out the block's shared memory: room for two folds of each row, then row buffers.
+void Emitter::enter() {
+  const Threads &threads = row.threads;
+  const auto i32 = [&](int64_t value) -> Value { return arith::ConstantIntOp::create(ir, value, 32); };
+  Value thread = thread_index(ir), number = row_index(ir);
+  row.thread = arith::ExtUIOp::create(ir, ir.getI64Type(), thread);
+  row.lane = ir.mul(row.thread, ir.i64(threads.vector));
+  row.warp = ir.div(row.thread, ir.i64(kWarp));
+  row.first = i32(0);
+  row.mask = i32(-1);
+  if (threads.count < kWarp) {
+    row.first = ir.mul(ir.rem(number, i32(kWarp / threads.count)), i32(threads.count));
+    row.mask = arith::ShLIOp::create(ir, i32((int64_t(1) << threads.count) - 1), row.first);
+  }
+  row.barrier = threads.rows == 1 ? number : ir.add(number, i32(1));
+  if (const int64_t values = fold_values(threads, numerics.fold_high)) {
+    const int64_t bytes = 2 * values * info(plan.specialized.compute).bytes;
+    row.shared = ir.address(shared_memory(ir), ir.getI8Type(), ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), number), ir.i64(bytes)));
+    launch.shared_bytes = llvm::alignTo(bytes * threads.rows, kSharedAlignment);
+  }
+}
+
+Value Emitter::buffer_memory(int64_t bytes) {
+  if (keep == Keep::registers)
+    return ir.stack(bytes);
+  const int64_t start = launch.shared_bytes;
+  launch.shared_bytes += bytes * row.threads.rows;
+  Value number = arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir));
+  return ir.address(shared_memory(ir), ir.getI8Type(), ir.add(ir.i64(start), ir.mul(number, ir.i64(bytes))));
+}
+
+void Row::sync(Ir &ir) const {
+  if (threads.count <= kWarp)
+    sync_warp(ir, mask);
+  else
+    sync_threads(ir, barrier, threads.count);
+}
+
+/// Two folds in a row use different memory: before a thread writes to the first again, all have passed the second's barrier, after they
+/// have read the first.
+Value Emitter::fold(Op reduction, Value vector) {
+  Value scratch = row.shared;
+  if (scratch && folds++ % 2)
+    scratch = ir.address(scratch, compute_type, ir.i64(fold_values(row.threads, numerics.fold_high)));
+  return fold_row(ir, row, reduction, vector, numerics.fold_high, scratch);
+}
+
+/// An output may be the memory of an input that other threads of the row still read.
+void Emitter::write_row_outputs(const std::vector<Write> &writes, Frames &rows) {
+  if (writes.empty())
+    return;
+  row.sync(ir);
+  x86::Emitter::write_row_outputs(writes, rows);
+}
+
+} // namespace normforge::cuda

@@ -1,0 +1,72 @@
+// Emits one nest of a sweep plan as a kernel. The sweeps and their sums are those of x86 (codegen/x86/emitter.h); a block of lanes is
+// divided over the threads of a row (threads.h), and the last steps of a sum cross threads (fold.h).
+//
+// A row's threads take the same branches, so that they meet at every shuffle and barrier; rows of a block know nothing of each other.
+// Each row is emitted twice, for vector accesses and for accesses of single elements, and takes the first where all its memory is aligned.
+#pragma once
+
+#include "codegen/cuda/threads.h"
+#include "codegen/kernel.h"
+#include "codegen/x86/emitter.h"
+
+namespace normforge::cuda {
+
+using x86::Frame;
+using x86::Frames;
+using x86::Ir;
+using x86::Lanes;
+using x86::Value;
+using x86::View;
+
+/// What the threads of one row know of themselves.
+struct Row {
+  Threads threads;
+  Value thread;  ///< i64, within the row
+  Value lane;    ///< i64: the first of the thread's lanes
+  Value warp;    ///< i64, within the row
+  Value mask;    ///< i32: the row's threads of this warp
+  Value first;   ///< i32: the first of those
+  Value barrier; ///< i32: the row's own, where it has more than one warp
+  Value shared;  ///< where partial sums of several warps meet; null: one warp
+
+  /// Waits for all threads of the row.
+  void sync(Ir &) const;
+};
+
+class Emitter : public x86::Emitter {
+public:
+  Emitter(Ir &, const SweepPlan &, const x86::NestShape &, const Numerics &, const x86::X86Mapping &, const Target &, const Threads &,
+          Keep);
+
+  /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end): block b does `rows` of them from begin + b * rows on.
+  /// The further parameters are entries of nf_kernel_args.
+  Launch emit(llvm::StringRef symbol);
+
+private:
+  // What x86::Emitter leaves to the machine
+  Value argument(mlir::Type type, size_t offset) override;
+  Value buffer_memory(int64_t bytes) override;
+  int sharers() const override { return keep == Keep::registers ? row.threads.count : 1; }
+  int lane_count() const override { return row.threads.lanes(); }
+  Lanes lanes_of(int width, Value active) override;
+  Value load(int tensor, const Frame &frame) override;
+  void store(int tensor, Value value, const Frame &frame, bool nontemporal) override;
+  Value fold(Op reduction, Value vector) override;
+  void write_row_outputs(const std::vector<Write> &writes, Frames &rows) override;
+
+  void enter();
+  Value is_aligned(const Frame &frame);
+  bool moves_vectors(const View &view) const;
+  bool whole_vectors() const;
+  unsigned alignment_of(const View &view) const;
+  Value own_address(const View &view, size_t index, const Frame &frame, int group);
+
+  Row row;
+  const Keep keep;
+  bool wide = false; ///< memory is known to be aligned here
+  int folds = 0;     ///< so far: they take turns in shared memory
+  mlir::Block *entry = nullptr;
+  Launch launch;
+};
+
+} // namespace normforge::cuda

@@ -1,0 +1,38 @@
+#include "codegen/cuda/knobs.h"
+
+#include "dsl/error.h"
+
+namespace normforge::cuda {
+namespace {
+
+constexpr int64_t kThreads[] = {32, 1, 2, 4, 8, 16, 64, 128, 256, 512, 1024};
+constexpr int64_t kRows[] = {1, 2, 4, 8, 16, 32, 64, 128};
+constexpr int64_t kVector[] = {16, 8, 4, 2, 1};
+constexpr int64_t kUnroll[] = {1, 2, 4};
+constexpr int64_t kKeep[] = {0, 1, 2};
+constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
+
+constexpr Knob kKnobs[] = {
+    {"threads", "threads that share a row: up to a warp they shuffle, more of them meet in shared memory", kThreads, {}},
+    {"rows", "rows per block: fills a block where rows are short", kRows, {}},
+    {"vector",
+     "bytes of a load or store of the narrowest tensor: wide ones need fewer instructions, narrow ones any alignment",
+     kVector,
+     {}},
+    {"unroll", "blocks of lanes per iteration: more loads in flight", kUnroll, {}},
+    {"keep", "what later sweeps need of a point: read and computed again, kept in shared memory, or kept in registers", kKeep, kKeepWords},
+};
+
+} // namespace
+
+std::span<const Knob> mapping_knobs() { return kKnobs; }
+
+CudaMapping read_mapping(const Mapping &mapping) {
+  internal_check(mapping.values.size() == std::size(kKnobs));
+  const auto &v = mapping.values;
+  return {.threads = int(v[0]), .rows = int(v[1]), .vector = int(v[2]), .unroll = int(v[3]), .keep = Keep(v[4])};
+}
+
+Mapping write_mapping(const CudaMapping &m) { return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep)}}; }
+
+} // namespace normforge::cuda

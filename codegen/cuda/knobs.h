@@ -1,0 +1,26 @@
+// The mapping half of a CUDA schedule: the table that a person and a search see, and the typed view that emission reads.
+#pragma once
+
+#include <span>
+
+#include "codegen/schedule.h"
+
+namespace normforge::cuda {
+
+std::span<const Knob> mapping_knobs();
+
+/// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
+enum class Keep { reread, shared, registers };
+
+struct CudaMapping {
+  int threads; ///< of a row, or of a tile where the contiguous axis is kept
+  int rows;    ///< per block
+  int vector;  ///< bytes of the widest load or store
+  int unroll;  ///< blocks of lanes per iteration
+  Keep keep;
+};
+
+CudaMapping read_mapping(const Mapping &);
+Mapping write_mapping(const CudaMapping &);
+
+} // namespace normforge::cuda

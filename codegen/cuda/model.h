@@ -1,0 +1,15 @@
+// Schedules that are good without having been measured.
+#pragma once
+
+#include "codegen/cuda/knobs.h"
+#include "codegen/sweep_plan.h"
+
+namespace normforge::cuda {
+
+/// One for all GPUs: depends on the norm, the reduced extents, memory order and dtypes.
+Numerics default_numerics(const SweepPlan &);
+
+/// Keeps nothing: what there is room for, CudaBackend finds out.
+CudaMapping default_mapping(const SweepPlan &, const Numerics &);
+
+} // namespace normforge::cuda

@@ -1,0 +1,37 @@
+#include "codegen/cuda/module.h"
+
+#include <tuple>
+
+#include "codegen/cuda/emitter.h"
+#include "codegen/x86/pipeline.h"
+#include "dsl/error.h"
+
+namespace normforge::cuda {
+
+KernelModule emit_module(const Backend &backend, const SweepPlan &plan, const Schedule &schedule, const Target &target,
+                         const std::string &symbol) {
+  if (const auto reason = backend.inapplicable(plan, schedule, target))
+    throw UserError(*reason);
+  const CudaMapping mapping = read_mapping(schedule.mapping);
+  const x86::X86Mapping nests = nest_mapping(plan, mapping);
+  mlir::MLIRContext &context = x86::thread_context();
+  Ir ir(mlir::UnknownLoc::get(&context), &context);
+  KernelModule result{mlir::ModuleOp::create(ir.getLoc()), {}};
+  ir.setInsertionPointToEnd(result.module->getBody());
+  Kernel &kernel = result.facts;
+  for (const Temporary &temporary : plan.temporaries)
+    kernel.workspace.push_back({{x86::norm_axes(plan, temporary.axes), 0, 1, 1}, info(plan.specialized.compute).bytes});
+  for (const Nest &nest : plan.nests) {
+    const x86::NestShape shape = x86::shape_of(plan, nest, schedule.numerics, nests);
+    const std::string name = kernel.steps.empty() ? symbol : symbol + "_" + std::to_string(kernel.steps.size());
+    const Launch launch =
+        Emitter(ir, plan, shape, schedule.numerics, nests, target, threads_of(plan, shape, mapping), mapping.keep).emit(name);
+    kernel.steps.push_back({.symbol = name, .items = shape.items, .item_bytes = shape.item_bytes, .launch = launch});
+  }
+  kernel.problem = to_text(plan.problem);
+  kernel.schedule = to_text(schedule, backend.knobs());
+  std::tie(kernel.writes, kernel.may_write) = written_outputs(plan);
+  return result;
+}
+
+} // namespace normforge::cuda

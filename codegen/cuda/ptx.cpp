@@ -1,0 +1,66 @@
+// Nothing is approximate or flushed: there are no fast-math flags, so LLVM divides and takes square roots by the instructions that round
+// correctly (.rn) and keeps subnormal numbers. With fusing off, it writes every sum and product with its rounding (add.rn, mul.rn), which
+// also keeps ptxas from fusing them.
+#include "codegen/cuda/ptx.h"
+
+#include <map>
+#include <mutex>
+
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+
+#include "codegen/x86/optimize.h"
+#include "dsl/error.h"
+
+namespace normforge::cuda {
+namespace {
+
+constexpr char kTriple[] = "nvptx64-nvidia-cuda";
+
+llvm::TargetMachine &machine_for(const Target &target) {
+  static std::once_flag initialized;
+  std::call_once(initialized, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  thread_local std::map<const Target *, std::unique_ptr<llvm::TargetMachine>> machines;
+  std::unique_ptr<llvm::TargetMachine> &machine = machines[&target];
+  if (!machine) {
+    std::string error;
+    const llvm::Triple triple(kTriple);
+    const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
+    if (!found)
+      throw InternalError("no NVPTX code generator in LLVM: " + error);
+    llvm::TargetOptions options;
+    options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+    machine.reset(found->createTargetMachine(triple, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_, std::nullopt,
+                                             llvm::CodeGenOptLevel::Default));
+    internal_check(machine != nullptr);
+  }
+  return *machine;
+}
+
+} // namespace
+
+std::string emit_ptx(llvm::Module &module, const Target &target, StageText *text) {
+  llvm::TargetMachine &machine = machine_for(target);
+  module.setTargetTriple(machine.getTargetTriple());
+  module.setDataLayout(machine.createDataLayout());
+  module.setSourceFileName("");
+  x86::optimize(module, machine);
+  if (text) {
+    llvm::raw_string_ostream stream(text->llvm);
+    module.print(stream, nullptr);
+  }
+  std::string ptx = x86::generate(module, machine, llvm::CodeGenFileType::AssemblyFile);
+  if (text)
+    text->assembly = ptx;
+  return ptx;
+}
+
+} // namespace normforge::cuda

@@ -1,0 +1,110 @@
+// Runs ptxas on a kernel and reads what it says (-v): it alone knows how many registers a kernel takes, and whether it spills.
+#include "codegen/resources.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <regex>
+#include <vector>
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include "codegen/cuda/threads.h"
+#include "dsl/error.h"
+
+namespace normforge {
+namespace {
+
+constexpr int64_t kRegisters = 64 << 10;     ///< of a multiprocessor
+constexpr int64_t kRegisterUnit = 256;       ///< what a warp's registers are rounded up to
+constexpr int64_t kReservedShared = 1 << 10; ///< of each block
+constexpr int64_t kMostBlocks = 16;          ///< of a multiprocessor: 32 where it holds 64 warps
+
+/// A file of its own, gone with the object.
+class Temporary {
+public:
+  explicit Temporary(llvm::StringRef suffix) {
+    if (llvm::sys::fs::createTemporaryFile("normforge", suffix, path))
+      throw UserError("no temporary file can be made");
+  }
+  llvm::StringRef name() const { return path; }
+  std::string text() const {
+    const auto buffer = llvm::MemoryBuffer::getFile(path);
+    return buffer ? (*buffer)->getBuffer().str() : std::string();
+  }
+
+private:
+  llvm::SmallString<128> path;
+  llvm::FileRemover remover{path};
+};
+
+/// What ptxas says about a kernel, besides errors.
+std::string assemble(const std::string &ptxas, const std::string &ptx, const Target &gpu) {
+  const Temporary source("ptx"), cubin("cubin"), report("txt");
+  std::error_code error;
+  llvm::raw_fd_ostream(source.name(), error) << ptx;
+  const std::string architecture = "-arch=" + std::string(gpu.cpu);
+  const llvm::StringRef arguments[] = {ptxas, architecture, "-v", "-o", cubin.name(), source.name()};
+  const std::optional<llvm::StringRef> streams[] = {std::nullopt, report.name(), report.name()};
+  std::string failure;
+  const int status = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, streams, /*SecondsToWait=*/0, /*MemoryLimit=*/0, &failure);
+  const std::string said = report.text();
+  if (error || status != 0)
+    throw UserError(ptxas + " does not assemble the kernel for " + std::string(gpu.name) + ": " +
+                    (failure.empty() ? said.substr(0, said.find('\n')) : failure));
+  return said;
+}
+
+/// The number before `unit` in a report, or 0.
+int64_t number_before(const std::string &text, const std::string &unit) {
+  std::smatch found;
+  return std::regex_search(text, found, std::regex("(\\d+) (bytes )?" + unit)) ? std::stoll(found[1]) : 0;
+}
+
+/// How many warps of a step fit a multiprocessor at once.
+int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gpu) {
+  const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
+  const int64_t rounded = (registers * cuda::kWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
+  const int64_t blocks = std::min({gpu.warps / warps, kRegisters / (rounded * warps),
+                                   (gpu.shared_bytes + kReservedShared) / (launch.shared_bytes + kReservedShared),
+                                   gpu.warps == 64 ? 2 * kMostBlocks : kMostBlocks});
+  return blocks * warps;
+}
+
+} // namespace
+
+std::string find_ptxas() {
+  if (const char *named = std::getenv("NORMFORGE_PTXAS"))
+    return named;
+  if (auto found = llvm::sys::findProgramByName("ptxas"))
+    return *found;
+  auto found = llvm::sys::findProgramByName("ptxas", {"/usr/local/cuda/bin", "/opt/cuda/bin"});
+  return found ? *found : std::string();
+}
+
+std::string resource_table(const Kernel &kernel, const Target &gpu) {
+  const std::string ptxas = find_ptxas();
+  if (ptxas.empty())
+    throw UserError("resources: no ptxas on the PATH; install the CUDA toolkit, or name one by NORMFORGE_PTXAS");
+  const std::string said = assemble(ptxas, kernel.object, gpu);
+  std::string table = llvm::formatv("{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6}\n", "kernel", "registers", "spilled", "local", "shared",
+                                    "threads", "warps");
+  for (const Step &step : kernel.steps) {
+    const size_t begin = said.find("'" + step.symbol + "'");
+    if (begin == said.npos)
+      throw UserError(ptxas + " says nothing of kernel " + step.symbol);
+    const std::string part = said.substr(begin, said.find("Compiling entry", begin) - begin);
+    const int64_t registers = number_before(part, "registers");
+    table += llvm::formatv("{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6}\n", step.symbol, registers,
+                           number_before(part, "spill stores") + number_before(part, "spill loads"), number_before(part, "stack frame"),
+                           step.launch.shared_bytes, step.launch.threads * step.launch.rows,
+                           llvm::formatv("{0}/{1}", resident_warps(step.launch, registers, gpu), gpu.warps).str());
+  }
+  return table;
+}
+
+} // namespace normforge

@@ -1,0 +1,36 @@
+// How the threads of a row divide a block of lanes. Lane l belongs to thread (l / vector) mod count: a thread has `groups` runs of `vector`
+// neighbours, and neighbouring threads have neighbouring runs, so that a warp's loads are contiguous. Which lane an element belongs to is
+// the numerics half's alone (codegen/schedule.h): no bit depends on any of this.
+#pragma once
+
+#include "codegen/cuda/knobs.h"
+#include "codegen/x86/nest_shape.h"
+
+namespace normforge::cuda {
+
+struct Threads {
+  int count = 1;  ///< of a row, or of a tile
+  int vector = 1; ///< elements that are neighbours in memory
+  int groups = 1;
+  int rows = 1; ///< per block
+
+  int lanes() const { return vector * groups; } ///< of one thread
+  int stride() const { return count * vector; } ///< from one group of a thread to the next, in lanes
+};
+
+constexpr int kWarp = 32;
+constexpr int kBlockThreads = 1024; ///< the most that a block has
+constexpr int kNamedBarriers = 15;  ///< besides the one of the whole block
+
+/// Bytes of an element of the narrowest tensor along the contiguous axis.
+int narrowest_bytes(const SweepPlan &);
+
+/// Elements of it that `vector` bytes hold.
+int vector_elements(const SweepPlan &, int vector);
+
+/// `mapping` as the emitter of nests takes it.
+x86::X86Mapping nest_mapping(const SweepPlan &, const CudaMapping &);
+
+Threads threads_of(const SweepPlan &, const x86::NestShape &, const CudaMapping &);
+
+} // namespace normforge::cuda

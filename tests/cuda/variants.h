@@ -1,0 +1,21 @@
+// The GPU kernels whose code tests read: each norm for several architectures and dtypes, with fixed extents and with open ones.
+#pragma once
+
+#include <functional>
+
+#include "codegen/backend.h"
+
+namespace normforge::testing {
+
+struct Variant {
+  std::string name; ///< problem, schedule, target
+  const Target *target;
+  Schedule schedule;
+  Kernel kernel;
+  bool fixed; ///< all extents are
+};
+
+/// Compiles one after the other. Where NORMFORGE_LONG is not set, few of them.
+void for_each_variant(const std::function<void(const Variant &)> &look);
+
+} // namespace normforge::testing
