@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <CLI/CLI.hpp>
 
@@ -139,17 +140,17 @@ void write(const std::string &path, const std::string &text) {
 
 int main(int argc, char **argv) {
   Options options;
-  std::vector<std::string> shapes, norms(tuned_norms().begin(), tuned_norms().end());
+  std::set<std::string> shapes, norms(tuned_norms().begin(), tuned_norms().end());
   for (std::string_view problem : search_problems())
-    norms.emplace_back(problem.substr(0, problem.find(' ')));
+    norms.emplace(problem.substr(0, problem.find(' ')));
   for (const Shape &shape : kShapes)
-    shapes.push_back(name(shape));
+    shapes.insert(name(shape));
   for (const Shape &shape : tuned_shapes())
-    shapes.push_back(name(shape));
+    shapes.insert(name(shape));
 
   CLI::App app("Generated kernels against hand-written ones, side by side");
   app.add_option(
-         "PART,--part", options.part,
+         "PART", options.part,
          "speed, knobs (what each knob wins), compile (how long kernels take to compile), search (how good the search is; minutes), "
          "tuned (tuned kernels against default ones; hours, in pieces) or all: the first three")
       ->check(CLI::IsMember({"speed", "knobs", "compile", "search", "tuned", "all"}))

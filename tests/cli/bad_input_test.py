@@ -135,7 +135,8 @@ class BadInput(ProgramTest):
     def test_show(self):
         self.refused("show", says="give a norm")
         self.refused("show", "layer_norm", "--stage=sweps", says=("unknown stage 'sweps'", "'sweeps'"))
-        self.refused("show", "layer_norm", "--stage=ptx", says=("unknown stage 'ptx'", "asm"))
+        self.refused("show", "layer_norm", "--stage=sas", says=("unknown stage 'sas'", "asm"))
+        self.refused("show", "layer_norm", "--target", "x86-64-v3", "--stage=ptx", says=("--stage=ptx: x86-64-v3 has none", "sm_80"))
         self.refused("show", "layer_norm", "--stage=sweeps", "--after", "fold", says="--after")
         self.refused("show", "layer_norm", "--stage=asm", "--target", "sm_90", says="sm_90")
         self.refused("show", "layer_norm", "--stage=norm", "-o", "x.npy/y", says="x.npy/y")
