@@ -9,6 +9,7 @@
 #include "autotune/bands.h"
 #include "autotune/effects.h"
 #include "autotune/shapes.h"
+#include "cli/choice.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "codegen/hash.h"
@@ -117,10 +118,12 @@ llvm::json::Value json(const SearchResult &result) {
                             {"rejected", std::move(causes)}};
 }
 
-Question stored_question(const Database &database, const Problem &problem, const Target &target, int threads, const std::string &device,
-                         const std::string &directory) {
+Question stored_question(const Database &database, const Problem &problem, const RecordFlags &flags, const std::string &directory) {
+  const std::string &device = flags.device;
+  const Target &target = chosen_target(flags.target);
   Question question =
-      question_for(problem, target, backend_for(target), threads, device.empty() ? fingerprint(this_device()) : device, directory);
+      question_for(problem, target, backend_for(target), flags.threads, device.empty() ? fingerprint(this_device()) : device, directory);
+  question.numerics = flags.numerics;
   const std::vector<std::string> devices = devices_of(database, question);
   if (std::ranges::find(devices, question.device) == devices.end()) {
     if (devices.empty())

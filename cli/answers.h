@@ -5,6 +5,7 @@
 
 #include "autotune/lockfile.h"
 #include "autotune/search.h"
+#include "cli/options.h"
 
 namespace llvm::json {
 class Value;
@@ -21,10 +22,9 @@ llvm::json::Value json(const SearchResult &);
 /// "1 shape", "2 shapes".
 std::string counted(size_t count, std::string_view noun);
 
-/// The question that a database's Records answer for a problem: `device` by its fingerprint; empty: this machine if it has Records, else
-/// the one that has. Throws UserError when there are none, or several devices to choose from.
-Question stored_question(const Database &, const Problem &, const Target &, int threads, const std::string &device,
-                         const std::string &directory);
+/// The question that a database's Records answer for a problem. Where no device is named it is this machine if it has Records, else the one
+/// that has. Throws UserError when there are none, or several devices to choose from.
+Question stored_question(const Database &, const Problem &, const RecordFlags &, const std::string &directory);
 
 /// A database whose damaged lines are said on standard error.
 Database load_database(const std::string &path);

@@ -7,6 +7,7 @@
 #include "autotune/common_lock.h"
 #include "autotune/locked_choices.h"
 #include "cli/names.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/library.h"
@@ -148,9 +149,7 @@ void add_build(CLI::App &program) {
   verb->add_option("--target", flags->targets, "CPU levels to compile for, separated by commas")
       ->type_name("TARGETS")
       ->capture_default_str();
-  verb->add_option("--jobs", flags->jobs, "Threads; 0: one per core")->type_name("N")->check(CLI::Range(0, 1024))->capture_default_str();
-  verb->add_option("--cache", flags->cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)")
-      ->type_name("DIR");
+  add_compile_options(*verb, flags->jobs, flags->cache);
   verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read")->type_name("FILE");
   CLI::Option *lock =
       verb->add_option("--lock", flags->lock,

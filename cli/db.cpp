@@ -10,6 +10,7 @@
 #include "autotune/superseded.h"
 #include "cli/answers.h"
 #include "cli/db.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/files.h"
@@ -246,20 +247,6 @@ void add_export(CLI::App &db) {
 Object key_json(const RecordKey &key) {
   return Object{{"problem", key.problem}, {"target", key.target}, {"schedule", key.schedule}, {"compiler", key.compiler},
                 {"device", key.device},   {"norm", key.norm},     {"code", key.code}};
-}
-
-void add_database_option(CLI::App &verb, std::string &database, const std::string &what) {
-  verb.add_option("--db", database, what)->type_name("FILE")->capture_default_str();
-}
-
-void add_json_flag(CLI::App &verb, bool &json) { verb.add_flag("--json", json, "Print JSON"); }
-
-void add_compile_options(CLI::App &verb, int &jobs, std::string &cache) {
-  verb.add_option("--jobs", jobs, "Threads that compile; 0: one per core")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  verb.add_option("--cache", cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)")->type_name("DIR");
 }
 
 void add_db(CLI::App &program) {

@@ -9,6 +9,7 @@
 #include "cli/answers.h"
 #include "cli/choice.h"
 #include "cli/db.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
@@ -121,11 +122,8 @@ void add_verify(CLI::App &db) {
   auto flags = std::make_shared<VerifyFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems that were tuned")->type_name("")->required();
   add_database_option(*verb, flags->database, "Database of what was measured");
-  verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
-  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")
-      ->type_name("N")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
+  add_target_option(*verb, flags->target);
+  add_timed_threads_option(*verb, flags->threads);
   verb->add_option("--sample", flags->sample, "Timings to take again for each problem")
       ->type_name("N")
       ->check(CLI::Range(0, 100000))

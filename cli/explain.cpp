@@ -18,9 +18,9 @@ namespace {
 
 struct ExplainFlags {
   std::vector<std::string> words;
-  std::string target, database = "normforge.db", device;
-  int threads = 1, most = 6;
-  bool numerics = false, json = false;
+  RecordFlags records;
+  int most = 6;
+  bool json = false;
 };
 
 std::string rejections_text(const Answer &answer, const std::string &by_default) {
@@ -60,10 +60,8 @@ llvm::json::Value explanation_json(const Answer &answer, const Question &questio
 
 void explain(const ExplainFlags &flags) {
   const Problem problem = parse_problem(joined(flags.words, " "));
-  const Target &target = chosen_target(flags.target);
-  const Database database = load_database(flags.database);
-  Question question = stored_question(database, problem, target, flags.threads, flags.device, {});
-  question.numerics = flags.numerics;
+  const Database database = load_database(flags.records.database);
+  Question question = stored_question(database, problem, flags.records, {});
   question.default_schedule = measured_default(database, question);
   const Answer answer = choose(database, question);
   print(flags.json ? llvm::formatv("{0:2}\n", explanation_json(answer, question)).str() : explanation(answer, question, flags.most));
@@ -80,19 +78,11 @@ void add_explain(CLI::App &program) {
                "  normforge explain layer_norm rows=1..8192 cols=768 --db norms.db");
   auto flags = std::make_shared<ExplainFlags>();
   verb->add_option("PROBLEM", flags->words, "A problem, or a part of one that was tuned")->type_name("")->required();
-  verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
-  verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
-  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")
-      ->type_name("N")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")
-      ->type_name("TEXT");
+  add_record_options(*verb, flags->records);
   verb->add_option("--most", flags->most, "Schedules to list for each shape")
       ->type_name("N")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  verb->add_flag("--numerics", flags->numerics, "With schedules of other numerics halves, as 'normforge tune --numerics' tries them");
   verb->add_flag("--json", flags->json, "As JSON, with every schedule");
   verb->callback([flags] { explain(*flags); });
 }

@@ -13,25 +13,23 @@ namespace normforge::cli {
 namespace {
 
 struct ReplayFlags {
-  std::string problems, target, database = "normforge.db", lock, device;
-  int threads = 1;
-  bool numerics = false, json = false;
+  std::string problems, lock;
+  RecordFlags records;
+  bool json = false;
 };
 
 void replay(const ReplayFlags &flags) {
   const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
   if (problems.empty())
     throw UserError(flags.problems + ": there is no problem to decide on; write a line such as 'layer_norm cols=768'");
-  const Target &target = chosen_target(flags.target);
-  const Database database = load_database(flags.database);
+  const Target &target = chosen_target(flags.records.target);
+  const Database database = load_database(flags.records.database);
   Lockfile lock = flags.lock.empty() ? Lockfile{} : read_lockfile(flags.lock);
   std::string text;
   llvm::json::Array report;
   SettledNumerics settled;
   for (const Problem &problem : problems) {
-    Question question =
-        stored_question(database, problem, target, flags.threads, flags.device, std::filesystem::path(flags.problems).parent_path());
-    question.numerics = flags.numerics;
+    Question question = stored_question(database, problem, flags.records, std::filesystem::path(flags.problems).parent_path());
     settled.apply(question);
     SearchResult result{problem, question, choose(database, question), {}, true};
     settled.learn(question, result.answer);
@@ -55,16 +53,8 @@ void add_replay(CLI::App &program) {
                "  normforge replay norms.problems --db norms.db --lock norms.lock");
   auto flags = std::make_shared<ReplayFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
-  verb->add_option("--db", flags->database, "Database of what was measured")->type_name("FILE")->capture_default_str();
+  add_record_options(*verb, flags->records);
   verb->add_option("--lock", flags->lock, "Lockfile to write the choices to (default: they are printed alone)")->type_name("FILE");
-  verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
-  verb->add_option("--threads", flags->threads, "Threads that the timed calls had")
-      ->type_name("N")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  verb->add_option("--device", flags->device, "Fingerprint of the machine that measured (default: this one, or the only one)")
-      ->type_name("TEXT");
-  verb->add_flag("--numerics", flags->numerics, "Choose the numerics half, too, as 'normforge tune --numerics' does");
   verb->add_flag("--json", flags->json, "Print what was chosen as JSON");
   verb->callback([flags] { replay(*flags); });
 }

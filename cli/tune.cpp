@@ -7,6 +7,7 @@
 #include "autotune/shapes.h"
 #include "cli/answers.h"
 #include "cli/choice.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/verbs.h"
@@ -156,12 +157,7 @@ void add_tune(CLI::App &program) {
       ->type_name("DIR")
       ->excludes(database, lock, resume, json);
   verb->add_option("--seed", flags->seed, "Of inputs and of the order of measuring")->type_name("N")->capture_default_str();
-  verb->add_option("--jobs", flags->jobs, "Threads that compile; 0: one per core")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  verb->add_option("--cache", flags->cache, "Directory of compiled kernels (default: normforge/ in $XDG_CACHE_HOME or ~/.cache)")
-      ->type_name("DIR");
+  add_compile_options(*verb, flags->jobs, flags->cache);
   verb->callback([flags] { tune(*flags); });
 }
 

@@ -3,14 +3,11 @@
 // also keeps ptxas from fusing them.
 #include "codegen/cuda/ptx.h"
 
-#include <map>
 #include <mutex>
 
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
-#include "llvm/Target/TargetOptions.h"
 
 #include "codegen/x86/optimize.h"
 #include "dsl/error.h"
@@ -28,21 +25,7 @@ llvm::TargetMachine &machine_for(const Target &target) {
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
   });
-  thread_local std::map<const Target *, std::unique_ptr<llvm::TargetMachine>> machines;
-  std::unique_ptr<llvm::TargetMachine> &machine = machines[&target];
-  if (!machine) {
-    std::string error;
-    const llvm::Triple triple(kTriple);
-    const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
-    if (!found)
-      throw InternalError("no NVPTX code generator in LLVM: " + error);
-    llvm::TargetOptions options;
-    options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-    machine.reset(found->createTargetMachine(triple, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_, std::nullopt,
-                                             llvm::CodeGenOptLevel::Default));
-    internal_check(machine != nullptr);
-  }
-  return *machine;
+  return x86::target_machine(target, kTriple);
 }
 
 } // namespace

@@ -1,7 +1,6 @@
 // x86 machine code from LLVM IR. There are no fast-math flags, and fusing multiplies with adds is off, so the bits are those of the IR.
 #include "codegen/x86/object.h"
 
-#include <map>
 #include <mutex>
 
 #include "llvm/Analysis/VectorUtils.h"
@@ -10,12 +9,10 @@
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/IntrinsicsX86.h"
 #include "llvm/IR/PatternMatch.h"
-#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
-#include "llvm/Target/TargetOptions.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include "codegen/x86/optimize.h"
@@ -26,7 +23,6 @@ namespace {
 
 constexpr char kTriple[] = "x86_64-unknown-linux-gnu";
 
-// Making a target machine takes longer than a small kernel, so each thread keeps one per target.
 llvm::TargetMachine &machine_for(const Target &target) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
@@ -35,22 +31,7 @@ llvm::TargetMachine &machine_for(const Target &target) {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
   });
-  thread_local std::map<const Target *, std::unique_ptr<llvm::TargetMachine>> machines;
-  std::unique_ptr<llvm::TargetMachine> &machine = machines[&target];
-  if (!machine) {
-    std::string error;
-    const llvm::Triple triple(kTriple);
-    const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
-    if (!found)
-      throw InternalError("no x86 code generator in LLVM: " + error);
-    llvm::TargetOptions options;
-    options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-    options.ExceptionModel = llvm::ExceptionHandling::None;
-    machine.reset(found->createTargetMachine(triple, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-                                             llvm::CodeGenOptLevel::Default));
-    internal_check(machine != nullptr);
-  }
-  return *machine;
+  return target_machine(target, kTriple, llvm::CodeModel::Small);
 }
 
 void set_attributes(llvm::Module &module, const Target &target, int vector_bits) {

@@ -2,11 +2,16 @@
 // combine, remove duplicates, hoist invariants.
 #include "codegen/x86/optimize.h"
 
+#include <map>
+#include <memory>
+
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/PassManager.h"
+#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetOptions.h"
 #include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
@@ -17,6 +22,24 @@
 #include "dsl/error.h"
 
 namespace normforge::x86 {
+
+llvm::TargetMachine &target_machine(const Target &target, const char *triple, std::optional<llvm::CodeModel::Model> model) {
+  thread_local std::map<const Target *, std::unique_ptr<llvm::TargetMachine>> machines;
+  std::unique_ptr<llvm::TargetMachine> &machine = machines[&target];
+  if (!machine) {
+    std::string error;
+    const llvm::Triple parsed(triple);
+    const llvm::Target *found = llvm::TargetRegistry::lookupTarget(parsed, error);
+    if (!found)
+      throw InternalError("no code generator for " + std::string(triple) + " in LLVM: " + error);
+    llvm::TargetOptions options;
+    options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+    machine.reset(found->createTargetMachine(parsed, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_, model,
+                                             llvm::CodeGenOptLevel::Default));
+    internal_check(machine != nullptr);
+  }
+  return *machine;
+}
 
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;

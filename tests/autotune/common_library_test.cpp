@@ -84,6 +84,7 @@ void same_bits_over_every_threshold(const Lockfile &lockfile, const Problem &pro
       }
       fewer = std::move(one.data);
     }
+    EXPECT_FALSE(schedules.empty());
     std::printf("%s for %s: %zu schedules\n", to_text(problem).c_str(), std::string(target->name).c_str(), schedules.size());
   }
 }
@@ -103,11 +104,15 @@ TEST(CommonLibrary, SameBitsOverEveryThreshold) {
       ++bands[to_text(problem)];
     }
     std::set<std::string> norms; // one problem of each, unless all are wanted
+    size_t compared = 0;
     for (const auto &[text, count] : bands) {
       const Problem problem = parse_problem(text);
-      if (count > 1 && ladder_axis(problem) >= 0 && (all || (norms.size() < 4 && norms.insert(problem.norm->source).second)))
+      if (count > 1 && ladder_axis(problem) >= 0 && (all || (norms.size() < 4 && norms.insert(problem.norm->source).second))) {
         same_bits_over_every_threshold(lockfile, problem, cache / ".");
+        ++compared;
+      }
     }
+    EXPECT_GT(compared, 0u) << "no problem of the lockfile has a threshold";
   }
 }
 

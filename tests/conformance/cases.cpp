@@ -1,6 +1,7 @@
 #include "tests/conformance/cases.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <random>
 
 namespace normforge::testing {
@@ -30,6 +31,17 @@ const std::vector<Mix> &mixes() {
       {"bf16_f32", DType::bf16, DType::f32, DType::f16, false}, {"f32_f16", DType::f32, DType::f16, DType::bf16, false},
   };
   return table;
+}
+
+std::vector<CatalogueCase> catalogue_cases(const std::function<bool(const Shape &, const Mix &, size_t picked)> &brief) {
+  const bool all = std::getenv("NORMFORGE_LONG");
+  std::vector<CatalogueCase> cases;
+  for (const NormRef &norm : catalogue())
+    for (const Shape &shape : shapes())
+      for (const Mix &mix : mixes())
+        if (all || brief(shape, mix, cases.size()))
+          cases.push_back({norm, &shape, &mix});
+  return cases;
 }
 
 Problem problem_of(const NormRef &norm, const Mix &mix) {

@@ -2,6 +2,7 @@
 // dtypes, and schedules that a search can reach. Norms share a vocabulary of axis names, so one table of extents serves them all.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,16 @@ struct Mix {
   bool brief; ///< also part of the short run at every shape
 };
 const std::vector<Mix> &mixes();
+
+/// A norm of the catalogue at extents in a mix.
+struct CatalogueCase {
+  NormRef norm;
+  const Shape *shape;
+  const Mix *mix;
+};
+
+/// Those that `brief` picks, told how many it has picked so far; all of them where NORMFORGE_LONG is set.
+std::vector<CatalogueCase> catalogue_cases(const std::function<bool(const Shape &, const Mix &, size_t picked)> &brief);
 
 /// The problem of a norm in a mix, with every optional input and output, extents open or fixed.
 Problem problem_of(const NormRef &, const Mix &);

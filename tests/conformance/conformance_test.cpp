@@ -15,23 +15,11 @@ namespace {
 
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
-struct Case {
-  NormRef norm;
-  const Shape *shape;
-  const Mix *mix;
-};
-
-std::vector<Case> cases() {
-  std::vector<Case> list;
-  for (const NormRef &norm : catalogue())
-    for (const Shape &shape : shapes())
-      for (const Mix &mix : mixes())
-        if (kLong || mix.brief || &shape == &shapes().front())
-          list.push_back({norm, &shape, &mix});
-  return list;
+std::vector<CatalogueCase> cases() {
+  return catalogue_cases([](const Shape &shape, const Mix &mix, size_t) { return mix.brief || &shape == &shapes().front(); });
 }
 
-class Conformance : public ::testing::TestWithParam<Case> {};
+class Conformance : public ::testing::TestWithParam<CatalogueCase> {};
 
 void expect_near(const Problem &problem, const KernelCall &call, const std::map<std::string, ReferenceArray> &reference) {
   for (const auto &[name, want] : reference) {
