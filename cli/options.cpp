@@ -11,14 +11,18 @@ void add_target_option(CLI::App &verb, std::string &target) {
 }
 
 void add_timed_threads_option(CLI::App &verb, int &threads) {
-  verb.add_option("--threads", threads, "Threads that the timed calls had")->type_name("N")->check(CLI::Range(1, 256))->capture_default_str();
+  verb.add_option("--threads", threads, "Threads that the timed calls had")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
 }
 
 void add_record_options(CLI::App &verb, RecordFlags &flags) {
   add_database_option(verb, flags.database, "Database of what was measured");
   add_target_option(verb, flags.target);
   add_timed_threads_option(verb, flags.threads);
-  verb.add_option("--device", flags.device, "Fingerprint of the machine that measured (default: this one, or the only one)")->type_name("TEXT");
+  verb.add_option("--device", flags.device, "Fingerprint of the machine that measured (default: this one, or the only one)")
+      ->type_name("TEXT");
   verb.add_flag("--numerics", flags.numerics, "With schedules of other numerics halves, as 'normforge tune --numerics' tries them");
 }
 
