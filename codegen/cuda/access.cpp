@@ -3,8 +3,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include "codegen/cuda/emitter.h"
-#include "codegen/x86/convert.h"
-#include "codegen/x86/math.h"
+#include "codegen/nest/convert.h"
+#include "codegen/nest/math.h"
 
 namespace normforge::cuda {
 
@@ -28,7 +28,7 @@ Value slice(Ir &ir, Value whole, int64_t at, int64_t count) {
 
 Lanes Emitter::lanes_of(int, Value active) {
   const int lanes = lane_count();
-  if (const auto known = x86::constant(active); !active || (known && *known >= shape.width))
+  if (const auto known = nest::constant(active); !active || (known && *known >= shape.width))
     return {lanes, {}, {}, {}};
   llvm::SmallVector<int32_t> numbers;
   for (int i = 0; i < lanes; ++i)
@@ -83,13 +83,11 @@ Value Emitter::own_address(const View &view, size_t index, const Frame &frame, i
   return ir.address(frame.pointer[index], compute_type, at);
 }
 
-Value Emitter::load(int tensor, const Frame &frame) {
+Value Emitter::load_lanes(int tensor, const Frame &frame) {
   const View &view = views[size_t(tensor)];
   const Lanes &lanes = frame.lanes;
   const auto [threads, group_lanes] = std::pair(row.threads, row.threads.vector);
-  if (!lanes.width || shape.vector_axis < 0 || !(view.axes & axis_bit(shape.vector_axis)))
-    return x86::Emitter::load(tensor, frame);
-  const mlir::Type element = x86::storage_type(ir.getContext(), view.dtype);
+  const mlir::Type element = nest::storage_type(ir.getContext(), view.dtype);
   const mlir::VectorType type = ir.vector(lanes.width, element), group_type = ir.vector(group_lanes, element);
   const unsigned bytes = unsigned(info(view.dtype).bytes);
   Value loaded = arith::ConstantOp::create(ir, type, ir.getZeroAttr(type));
@@ -125,14 +123,14 @@ void Emitter::store(int tensor, Value value, const Frame &frame, bool) {
   const Lanes &lanes = frame.lanes;
   const Threads &threads = row.threads;
   if (!llvm::isa<mlir::VectorType>(value.getType()))
-    return ir.when(ir.is(Predicate::eq, row.thread, ir.i64(0)), [&] { x86::Emitter::store(tensor, value, frame, false); });
+    return ir.when(ir.is(Predicate::eq, row.thread, ir.i64(0)), [&] { store_element(tensor, value, frame); });
   const auto group_of = [&](Value all, int group) { return slice(ir, all, group * threads.vector, threads.vector); };
   if (view.own) {
     for (int group = 0; group < threads.groups; ++group)
       ir.store(group_of(value, group), own_address(view, size_t(tensor), frame, group), alignment_of(view));
     return;
   }
-  const mlir::Type element = x86::storage_type(ir.getContext(), view.dtype);
+  const mlir::Type element = nest::storage_type(ir.getContext(), view.dtype);
   Value stored = narrowed(view, value), base = address_of(view, size_t(tensor), frame);
   const auto where = [&](Value lane, const std::function<void()> &body) {
     ir.when(lanes.active ? ir.is(Predicate::slt, lane, lanes.active) : ir.boolean(true), body);

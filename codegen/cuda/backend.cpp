@@ -9,7 +9,7 @@
 #include "codegen/cuda/module.h"
 #include "codegen/cuda/ptx.h"
 #include "codegen/hash.h"
-#include "codegen/x86/pipeline.h"
+#include "codegen/nest/pipeline.h"
 #include "dsl/error.h"
 
 namespace normforge::cuda {
@@ -40,7 +40,7 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
     return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
   if (const int narrowest = narrowest_bytes(plan); mapping.vector < narrowest)
     return llvm::formatv("schedule: vector={0}: elements have {1} bytes; use vector={1} or wider", mapping.vector, narrowest).str();
-  if (std::ranges::all_of(plan.nests, x86::is_outer))
+  if (std::ranges::all_of(plan.nests, nest::is_outer))
     return std::nullopt;
   if (mapping.threads > numerics.lanes)
     return llvm::formatv("schedule: threads={0}: more than lanes={1}; use fewer threads or more lanes", mapping.threads, numerics.lanes)
@@ -53,10 +53,10 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
 }
 
 /// What is kept of a row needs fixed extents, few enough of them to unroll, and room.
-std::optional<std::string> unfit_kept(const SweepPlan &plan, const x86::NestShape &shape, const x86::Residency &residency,
+std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
                                       const CudaMapping &mapping, int64_t fold_bytes, const Target &target) {
   const std::string_view word = mapping.keep == Keep::shared ? "shared" : "registers";
-  const int64_t elements = x86::kept_elements(plan, shape);
+  const int64_t elements = nest::kept_elements(plan, shape);
   if (!elements)
     return llvm::formatv("schedule: keep={0}: the reduced extents are not fixed; use keep=reread", word).str();
   if (elements / shape.width > kUnrolledBlocks)
@@ -103,10 +103,10 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     return "schedule: unroll: sweeps over what is kept are unrolled as a whole; use unroll=1";
   bool keeps = false;
   for (const Nest &nest : plan.nests) {
-    const x86::NestShape shape = x86::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
-    if (auto reason = x86::unordered_length(plan, shape))
+    const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
+    if (auto reason = nest::unordered_length(plan, shape))
       return reason;
-    const x86::Residency residency = x86::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
+    const nest::Residency residency = nest::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
     keeps |= residency.slots > 0;
     const int64_t fold_bytes = 2 * fold_values(threads_of(plan, shape, mapping), numerics.fold_high) * info(plan.specialized.compute).bytes;
     if (fold_bytes * mapping.rows > target.shared_bytes)
@@ -128,7 +128,7 @@ Kernel CudaBackend::compile(const SweepPlan &plan, const Schedule &schedule, con
                             StageText *text) const {
   KernelModule kernel = emit_module(*this, plan, schedule, target, symbol);
   llvm::LLVMContext context;
-  kernel.facts.object = emit_ptx(*x86::translate(*kernel.module, context, text), target, text);
+  kernel.facts.object = emit_ptx(*nest::translate(*kernel.module, context, text), target, text);
   kernel.facts.target = target.name;
   kernel.facts.code_hash = hash_of(kernel.facts.object);
   return kernel.facts;

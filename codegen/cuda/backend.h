@@ -1,4 +1,4 @@
-// The CUDA backend: the nests of x86's emitter as kernels of many threads, by MLIR's nvvm dialect to PTX.
+// The CUDA backend: the nests that every backend has (codegen/nest) as kernels of many threads, by MLIR's nvvm dialect to PTX.
 #pragma once
 
 #include "codegen/backend.h"

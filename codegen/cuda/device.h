@@ -2,12 +2,12 @@
 // for each (emulate.cpp).
 #pragma once
 
-#include "codegen/x86/ir.h"
+#include "codegen/nest/ir.h"
 
 namespace normforge::cuda {
 
-using x86::Ir;
-using x86::Value;
+using nest::Ir;
+using nest::Value;
 
 /// Indexes of the thread within its row, of the row within its block, and of the block, as i32.
 Value thread_index(Ir &);

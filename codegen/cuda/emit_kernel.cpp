@@ -13,9 +13,9 @@ using Predicate = arith::CmpIPredicate;
 
 constexpr int64_t kSharedAlignment = 16;
 
-Emitter::Emitter(Ir &ir, const SweepPlan &plan, const x86::NestShape &shape, const Numerics &numerics, const x86::X86Mapping &mapping,
+Emitter::Emitter(Ir &ir, const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const nest::NestMapping &mapping,
                  const Target &target, const Threads &threads, Keep keep)
-    : x86::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(keep) {
+    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(keep) {
   row.threads = threads;
 }
 
@@ -46,7 +46,7 @@ Launch Emitter::emit(llvm::StringRef symbol) {
         return [this, vectors, frames]() mutable {
           wide = vectors;
           emit_rows(frames);
-          return x86::Values();
+          return nest::Values();
         };
       };
       ir.when_else(is_aligned(frames.front()), {}, version(true), version(false));
@@ -114,7 +114,7 @@ void Emitter::write_row_outputs(const std::vector<Write> &writes, Frames &rows) 
   if (writes.empty())
     return;
   row.sync(ir);
-  x86::Emitter::write_row_outputs(writes, rows);
+  nest::Emitter::write_row_outputs(writes, rows);
 }
 
 } // namespace normforge::cuda

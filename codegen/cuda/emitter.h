@@ -1,4 +1,4 @@
-// Emits one nest of a sweep plan as a kernel. The sweeps and their sums are those of x86 (codegen/x86/emitter.h); a block of lanes is
+// Emits one nest of a sweep plan as a kernel. The sweeps and their sums are those of x86 (codegen/nest/emitter.h); a block of lanes is
 // divided over the threads of a row (threads.h), and the last steps of a sum cross threads (fold.h).
 //
 // A row's threads take the same branches, so that they meet at every shuffle and barrier; rows of a block know nothing of each other.
@@ -7,16 +7,16 @@
 
 #include "codegen/cuda/threads.h"
 #include "codegen/kernel.h"
-#include "codegen/x86/emitter.h"
+#include "codegen/nest/emitter.h"
 
 namespace normforge::cuda {
 
-using x86::Frame;
-using x86::Frames;
-using x86::Ir;
-using x86::Lanes;
-using x86::Value;
-using x86::View;
+using nest::Frame;
+using nest::Frames;
+using nest::Ir;
+using nest::Lanes;
+using nest::Value;
+using nest::View;
 
 /// What the threads of one row know of themselves.
 struct Row {
@@ -33,9 +33,9 @@ struct Row {
   void sync(Ir &) const;
 };
 
-class Emitter : public x86::Emitter {
+class Emitter : public nest::Emitter {
 public:
-  Emitter(Ir &, const SweepPlan &, const x86::NestShape &, const Numerics &, const x86::X86Mapping &, const Target &, const Threads &,
+  Emitter(Ir &, const SweepPlan &, const nest::NestShape &, const Numerics &, const nest::NestMapping &, const Target &, const Threads &,
           Keep);
 
   /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end): block b does `rows` of them from begin + b * rows on.
@@ -43,13 +43,13 @@ public:
   Launch emit(llvm::StringRef symbol);
 
 private:
-  // What x86::Emitter leaves to the machine
+  // What nest::Emitter leaves to the machine
   Value argument(mlir::Type type, size_t offset) override;
   Value buffer_memory(int64_t bytes) override;
   int sharers() const override { return keep == Keep::registers ? row.threads.count : 1; }
   int lane_count() const override { return row.threads.lanes(); }
   Lanes lanes_of(int width, Value active) override;
-  Value load(int tensor, const Frame &frame) override;
+  Value load_lanes(int tensor, const Frame &frame) override;
   void store(int tensor, Value value, const Frame &frame, bool nontemporal) override;
   Value fold(Op reduction, Value vector) override;
   void write_row_outputs(const std::vector<Write> &writes, Frames &rows) override;

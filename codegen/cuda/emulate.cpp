@@ -11,7 +11,7 @@
 #include "codegen/cuda/module.h"
 #include "codegen/hash.h"
 #include "codegen/image.h"
-#include "codegen/x86/pipeline.h"
+#include "codegen/x86/object.h"
 #include "dsl/error.h"
 
 namespace normforge {

@@ -3,7 +3,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include "codegen/cuda/device.h"
-#include "codegen/x86/reduce_tree.h"
+#include "codegen/nest/reduce_tree.h"
 
 namespace normforge::cuda {
 namespace {
@@ -24,7 +24,7 @@ public:
         value = across_warps(value, scratch);
     }
     // Sums are the same in all threads. Which of two zeros a maximum is depends on the side that a thread stood on.
-    Value folded = x86::fold_lanes(ir, reduction, value, high);
+    Value folded = nest::fold_lanes(ir, reduction, value, high);
     return reduction == Op::sum || threads.count == 1 ? folded : shuffle_from(ir, row.mask, folded, row.first);
   }
 
@@ -32,8 +32,8 @@ private:
   int64_t count_of(Value value) const { return llvm::cast<mlir::VectorType>(value.getType()).getNumElements(); }
 
   Value combined(Value left, Value right) const {
-    Value best = x86::combine(ir, {reduction}, left, right);
-    return reduction == Op::sum ? best : x86::with_nans(ir, best, right);
+    Value best = nest::combine(ir, {reduction}, left, right);
+    return reduction == Op::sum ? best : nest::with_nans(ir, best, right);
   }
 
   /// The thread's own lanes by halves, down to `left` of them.

@@ -7,7 +7,7 @@
 #include <bit>
 
 #include "codegen/cuda/threads.h"
-#include "codegen/x86/nest_shape.h"
+#include "codegen/nest/nest_shape.h"
 
 namespace normforge::cuda {
 namespace {
@@ -25,7 +25,7 @@ int64_t longest_run(const SweepPlan &plan) {
   int64_t longest = 0;
   for (const Nest &nest : plan.nests) {
     const AxisSet axes = nest.reduced ? nest.reduced : nest.kept;
-    if (x86::is_outer(nest) || !axes)
+    if (nest::is_outer(nest) || !axes)
       continue;
     const Extent run = plan.specialized.axes[size_t(63 - std::countl_zero(axes))].extent;
     longest = std::max(longest, run.fixed() ? run.lo : kNominalRun);
@@ -53,7 +53,7 @@ Numerics default_numerics(const SweepPlan &plan) {
   numerics.fold_high = false; // a thread folds its own lanes first, then one value crosses threads
   numerics.fma = plan.transcendental();
   const int elements = vector_elements(plan, kAccess);
-  const bool outer = std::ranges::any_of(plan.nests, x86::is_outer);
+  const bool outer = std::ranges::any_of(plan.nests, nest::is_outer);
   if (const int64_t run = longest_run(plan)) {
     numerics.lanes = int(std::min(threads_for(run) * elements, power_of_two(run)));
     numerics.chunk = kChunkElements * numerics.lanes;
@@ -79,7 +79,7 @@ CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics) {
 
   int64_t rows = 1;
   for (const Nest &nest : plan.nests)
-    rows = std::clamp<int64_t>(x86::extent_over(plan, nest.kept).hi, rows, kBlock);
+    rows = std::clamp<int64_t>(nest::extent_over(plan, nest.kept).hi, rows, kBlock);
   mapping.rows = int(std::min<int64_t>(mapping.rows, power_of_two(rows)));
   return mapping;
 }

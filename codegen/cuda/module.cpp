@@ -3,7 +3,7 @@
 #include <tuple>
 
 #include "codegen/cuda/emitter.h"
-#include "codegen/x86/pipeline.h"
+#include "codegen/nest/pipeline.h"
 #include "dsl/error.h"
 
 namespace normforge::cuda {
@@ -13,16 +13,16 @@ KernelModule emit_module(const Backend &backend, const SweepPlan &plan, const Sc
   if (const auto reason = backend.inapplicable(plan, schedule, target))
     throw UserError(*reason);
   const CudaMapping mapping = read_mapping(schedule.mapping);
-  const x86::X86Mapping nests = nest_mapping(plan, mapping);
-  mlir::MLIRContext &context = x86::thread_context();
+  const nest::NestMapping nests = nest_mapping(plan, mapping);
+  mlir::MLIRContext &context = nest::thread_context();
   Ir ir(mlir::UnknownLoc::get(&context), &context);
   KernelModule result{mlir::ModuleOp::create(ir.getLoc()), {}};
   ir.setInsertionPointToEnd(result.module->getBody());
   Kernel &kernel = result.facts;
   for (const Temporary &temporary : plan.temporaries)
-    kernel.workspace.push_back({{x86::norm_axes(plan, temporary.axes), 0, 1, 1}, info(plan.specialized.compute).bytes});
+    kernel.workspace.push_back({{nest::norm_axes(plan, temporary.axes), 0, 1, 1}, info(plan.specialized.compute).bytes});
   for (const Nest &nest : plan.nests) {
-    const x86::NestShape shape = x86::shape_of(plan, nest, schedule.numerics, nests);
+    const nest::NestShape shape = nest::shape_of(plan, nest, schedule.numerics, nests);
     const std::string name = kernel.steps.empty() ? symbol : symbol + "_" + std::to_string(kernel.steps.size());
     const Launch launch =
         Emitter(ir, plan, shape, schedule.numerics, nests, target, threads_of(plan, shape, mapping), mapping.keep).emit(name);

@@ -9,7 +9,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 
-#include "codegen/x86/optimize.h"
+#include "codegen/nest/optimize.h"
 #include "dsl/error.h"
 
 namespace normforge::cuda {
@@ -25,7 +25,7 @@ llvm::TargetMachine &machine_for(const Target &target) {
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
   });
-  return x86::target_machine(target, kTriple);
+  return nest::target_machine(target, kTriple);
 }
 
 } // namespace
@@ -35,12 +35,12 @@ std::string emit_ptx(llvm::Module &module, const Target &target, StageText *text
   module.setTargetTriple(machine.getTargetTriple());
   module.setDataLayout(machine.createDataLayout());
   module.setSourceFileName("");
-  x86::optimize(module, machine);
+  nest::optimize(module, machine);
   if (text) {
     llvm::raw_string_ostream stream(text->llvm);
     module.print(stream, nullptr);
   }
-  std::string ptx = x86::generate(module, machine, llvm::CodeGenFileType::AssemblyFile);
+  std::string ptx = nest::generate(module, machine, llvm::CodeGenFileType::AssemblyFile);
   if (text)
     text->assembly = ptx;
   return ptx;

@@ -15,19 +15,18 @@ int narrowest_bytes(const SweepPlan &plan) {
 
 int vector_elements(const SweepPlan &plan, int vector) { return std::max(1, vector / narrowest_bytes(plan)); }
 
-x86::X86Mapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping) {
+nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping) {
   return {.rows = 1,
           .unroll = mapping.unroll,
           .vector = 0,
           .tile = mapping.threads * vector_elements(plan, mapping.vector),
-          .keep = mapping.keep == Keep::reread ? x86::Keep::reread : x86::Keep::registers,
+          .keep = mapping.keep == Keep::reread ? nest::Keep::reread : nest::Keep::registers,
           .stream = false,
           .prefetch = 0,
-          .split = 1,
-          .grain = 0};
+          .split = 1};
 }
 
-Threads threads_of(const SweepPlan &plan, const x86::NestShape &shape, const CudaMapping &mapping) {
+Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const CudaMapping &mapping) {
   Threads threads;
   threads.rows = mapping.rows;
   threads.count = std::min(mapping.threads, shape.width);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "codegen/cuda/knobs.h"
-#include "codegen/x86/nest_shape.h"
+#include "codegen/nest/nest_shape.h"
 
 namespace normforge::cuda {
 
@@ -29,8 +29,8 @@ int narrowest_bytes(const SweepPlan &);
 int vector_elements(const SweepPlan &, int vector);
 
 /// `mapping` as the emitter of nests takes it.
-x86::X86Mapping nest_mapping(const SweepPlan &, const CudaMapping &);
+nest::NestMapping nest_mapping(const SweepPlan &, const CudaMapping &);
 
-Threads threads_of(const SweepPlan &, const x86::NestShape &, const CudaMapping &);
+Threads threads_of(const SweepPlan &, const nest::NestShape &, const CudaMapping &);
 
 } // namespace normforge::cuda

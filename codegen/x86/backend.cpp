@@ -7,13 +7,16 @@
 
 #include "codegen/hash.h"
 #include "codegen/image.h"
+#include "codegen/nest/pipeline.h"
 #include "codegen/x86/cost_model.h"
 #include "codegen/x86/emitter.h"
 #include "codegen/x86/knobs.h"
-#include "codegen/x86/pipeline.h"
+#include "codegen/x86/object.h"
 #include "dsl/error.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
 
 namespace {
 
@@ -22,7 +25,7 @@ constexpr int64_t kLongestChunk = 1024; ///< of one accumulator: what the promis
 
 /// Row buffers need fixed extents, and room: on the stack, or in registers.
 std::optional<std::string> oversized_buffer(const SweepPlan &plan, const NestShape &shape, const Residency &residency,
-                                            const X86Mapping &mapping, const Target &target) {
+                                            const NestMapping &mapping, const Target &target) {
   const char *word = mapping.keep == Keep::scratch ? "scratch" : "registers";
   if (!kept_elements(plan, shape))
     return llvm::formatv("schedule: keep={0}: the reduced extents are not fixed; use keep=reread", word).str();
@@ -46,7 +49,7 @@ Schedule X86Backend::default_schedule(const SweepPlan &plan, const Target &targe
 
 std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const Schedule &schedule, const Target &target) const {
   const Numerics &numerics = schedule.numerics;
-  const X86Mapping mapping = read_mapping(schedule.mapping);
+  const NestMapping mapping = read_mapping(schedule.mapping).nest;
   if (numerics.algorithm == Numerics::chunked && !plan.has_moments())
     return "schedule: chunked: no sum of squares about a mean that nothing else waits for; use two_pass";
   if (numerics.fma && !target.fma)
@@ -107,7 +110,7 @@ Kernel X86Backend::compile(const SweepPlan &plan, const Schedule &schedule, cons
                            StageText *text) const {
   if (const auto reason = inapplicable(plan, schedule, target))
     throw UserError(*reason);
-  const X86Mapping mapping = read_mapping(schedule.mapping);
+  const auto [mapping, grain] = read_mapping(schedule.mapping);
   mlir::MLIRContext &context = thread_context();
   Ir ir(mlir::UnknownLoc::get(&context), &context);
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(ir.getLoc());
@@ -134,7 +137,7 @@ Kernel X86Backend::compile(const SweepPlan &plan, const Schedule &schedule, cons
   kernel.problem = to_text(plan.problem);
   kernel.schedule = to_text(schedule, knobs());
   kernel.target = target.name;
-  kernel.grain_bytes = mapping.grain;
+  kernel.grain_bytes = grain;
   kernel.code_hash = hash_of(kernel.object);
   std::tie(kernel.writes, kernel.may_write) = written_outputs(plan);
   make_image(kernel);

@@ -4,11 +4,14 @@
 #include <bit>
 #include <utility>
 
-#include "codegen/x86/nest_shape.h"
-#include "codegen/x86/residency.h"
-#include "codegen/x86/split.h"
+#include "codegen/nest/nest_shape.h"
+#include "codegen/nest/residency.h"
+#include "codegen/nest/split.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
+
 namespace {
 
 constexpr int64_t kSecondCache = 1 << 20; ///< bytes; what x86 servers' cores have, or more
@@ -62,6 +65,7 @@ constexpr int64_t kPage = 4 << 10;        ///< rows this far apart compete for t
 constexpr int64_t kManyColumns = 256;     ///< wide tiles of so many leave work for several threads
 constexpr int64_t kFewItems = 8;          ///< that may leave threads without work,
 constexpr int64_t kLongItem = 256 << 10;  ///< where an item moves at least this many bytes
+constexpr int64_t kGrain = 64 << 10;      ///< bytes that are worth a thread
 constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many bytes are not read again from a cache
 
 /// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
@@ -113,7 +117,7 @@ RowCost row_cost(const SweepPlan &plan, const NestShape &shape) {
 }
 
 /// The nest that moves most bytes; null where there is none.
-const Nest *main_nest(const SweepPlan &plan, const Numerics &numerics, const X86Mapping &mapping) {
+const Nest *main_nest(const SweepPlan &plan, const Numerics &numerics, const NestMapping &mapping) {
   const Nest *main = nullptr;
   int64_t most = -1;
   for (const Nest &nest : plan.nests)
@@ -138,14 +142,12 @@ int64_t most_items(const SweepPlan &plan, const NestShape &shape) {
   return rows < kFewItems ? rows * tiles : kFewItems;
 }
 
-} // namespace
-
 /// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
 /// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
 /// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway. Splitting few long
 /// rows costs one thread 1 to 3 %, unless it gives up a buffer that pays.
-X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
-  X86Mapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .split = 1, .grain = 64 << 10};
+NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
+  NestMapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .split = 1};
   const Nest *nest = main_nest(plan, numerics, mapping);
   if (!nest)
     return mapping;
@@ -191,6 +193,12 @@ X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, cons
   const bool room = rows.hi > mapping.rows && cost.read && mapping.rows * (2 * cost.read + cost.written + buffer) <= kFirstCache;
   mapping.prefetch = room || (mapping.stream && (!beyond || cost.transcends));
   return mapping;
+}
+
+} // namespace
+
+X86Mapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
+  return {nest_mapping(plan, numerics, target), kGrain};
 }
 
 } // namespace normforge::x86

@@ -1,155 +1,29 @@
-// Emits one nest of a sweep plan as a function. The class is spread over files by what they emit:
-//   emit_kernel.cpp   the function: arguments, work items, rows that are worked on at once
-//   emit_sweep.cpp    a sweep: loops over the reduced axes, chunks, blocks of lanes, tails
-//   emit_chunks.cpp   two sweeps that run chunk by chunk
-//   emit_split.cpp    the steps of a nest whose rows are split
-//   emit_point.cpp    the value of a node at the point where the loops stand
-//   access.cpp        addresses, loads and stores, masks
-//   reduce_tree.cpp   accumulators and the order in which they merge
-// What depends on the machine is virtual: a GPU's threads share a block of lanes (codegen/cuda/emitter.h).
+// A nest as a function that a CPU calls (codegen/nest/emitter.h): a thread has all lanes of a block, in vector registers.
 #pragma once
 
-#include "codegen/target.h"
-#include "codegen/x86/ir.h"
-#include "codegen/x86/lane_order.h"
-#include "codegen/x86/nest_shape.h"
-#include "codegen/x86/residency.h"
-#include "codegen/x86/split.h"
+#include "codegen/nest/emitter.h"
 
 namespace normforge::x86 {
 
-/// A tensor, a temporary or a row buffer as the function sees it.
-struct View {
-  DType dtype = DType::f32;
-  AxisSet axes = 0;
-  Value base;                ///< null: not used here
-  std::vector<Value> stride; ///< by axis, in elements
-  bool contiguous = false;   ///< neighbours along the vector axis are neighbours in memory
-  bool own = false;          ///< the row's own buffer: padded to whole vectors, and where the vector axis is kept, one tile of it
-};
+using mlir::Value;
 
-/// How many elements a vector value stands for.
-struct Lanes {
-  int width = 0; ///< 0: scalars
-  Value active;  ///< how many of them exist, in memory order; null: all
-  Value mask;    ///< the same as a vector of i1, in lane order
-  Value stored;  ///< and in memory order
-};
-
-/// Where the loops stand for one row, and what is known there.
-struct Frame {
-  std::vector<Value> index;   ///< by axis; null: not bound
-  std::vector<Value> pointer; ///< by view: its address at the bound axes other than the vector axis
-  std::vector<Value> value;   ///< by node; null: not evaluated
-  std::vector<Value> splat;   ///< by node: a scalar value in every lane
-  Lanes lanes;
-};
-using Frames = llvm::SmallVector<Frame>;
-
-/// A part of a row, in pieces of runs: a run has `per_run`, and pieces count on from run to run.
-struct Part {
-  Value number;     ///< of a split row; null: the row is whole
-  Value begin, end; ///< null end: a single piece
-  Value per_run;
-};
-
-class Emitter {
+class Emitter : public nest::Emitter {
 public:
-  /// `record`: of a nest whose rows are split.
-  Emitter(Ir &ir, const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const X86Mapping &mapping, const Target &target,
-          const std::optional<RowRecord> &record);
-  virtual ~Emitter() = default;
+  using nest::Emitter::Emitter;
 
   /// Emits `void symbol(const nf_kernel_args *, i64 begin, i64 end)` for a step of the nest at the insertion point.
-  void emit(llvm::StringRef symbol, const NestStep &step);
+  void emit(llvm::StringRef symbol, const nest::NestStep &step);
 
-protected:
-  // What the machine decides
-  virtual Value argument(mlir::Type type, size_t offset);
-  virtual Value buffer_memory(int64_t bytes) { return ir.stack(bytes); }
-  virtual int sharers() const { return 1; }              ///< how many own a part each of a row's buffer
-  virtual int lane_count() const { return shape.width; } ///< of the vectors that stand for a block
-  virtual Lanes lanes_of(int width, Value active);
-  virtual Value load(int tensor, const Frame &frame);
-  virtual void store(int tensor, Value value, const Frame &frame, bool nontemporal = false);
-  virtual Value fold(Op reduction, Value vector);
-  virtual void write_row_outputs(const std::vector<Write> &writes, Frames &rows);
-
-  // emit_kernel.cpp
-  void load_arguments();
-  View make_view(int tensor);
-  Value load_extent(int axis);
-  Value load_buffer(int buffer);
+private:
+  Value argument(mlir::Type type, size_t offset) override;
+  nest::Lanes lanes_of(int width, Value active) override;
+  Value load_lanes(int tensor, const nest::Frame &frame) override;
+  void store(int tensor, Value value, const nest::Frame &frame, bool nontemporal) override;
+  Value fold(Op reduction, Value vector) override;
   void emit_items(Value begin, Value end);
-  using RowsBody = std::function<void(Frames &rows)>;
-  void at_item(Value item, int rows, const RowsBody &body);
-  void at_tile(Value item, const RowsBody &body);
-  Frame frame_at(Value item);
-  void make_buffers();
-  void emit_rows(Frames &rows);
-  void if_kept(Frame &frame, const std::function<void()> &body);
-
-  // emit_sweep.cpp
-  void emit_sweep(size_t sweep, Frames &rows);
-  Value runs_per_chunk();
-  Part whole_row(const Frames &rows);
-  Value pieces_of_run(Value run);
-  friend class SweepEmitter;
-
-  // emit_split.cpp
-  struct Division;
-  Division divide();
-  void emit_step(const NestStep &step, Value begin, Value end);
-  void emit_step(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part);
-  void move_known(const std::vector<NodeId> &nodes, Frames &row, Value row_record, bool store);
-  void write_rows(Frames &row);
-
-  // emit_point.cpp
-  Value evaluate(NodeId id, Frame &frame);
-  void evaluate(NodeId id, Frames &rows);
-  void evaluate_bound(const std::vector<NodeId> &nodes, Frames &rows);
-  int temporary_of(NodeId id) const;
-  Value compute(NodeId id, Frame &frame);
-  Value evaluate_first(const Node &node, Frame &frame);
-  Value fused(const Node &node, Frame &frame);
-  AxisSet length_axes(AxisSet over) const;
-  void bind_first(AxisSet over, Frame &frame);
-  Value count_over(AxisSet over, Frame frame);
-  Value in_lanes(NodeId id, Frame &frame);
-  bool is_bound(AxisSet axes, const Frame &frame) const;
-
-  // access.cpp
-  void bind(Frame &frame, int axis, Value index);
-  void rebind(Frame &frame, int axis, Value index);
-  Value address_of(const View &view, size_t index, const Frame &frame);
-  Value bound_of(int axis, const Frame &frame);
   unsigned buffer_alignment(mlir::VectorType type) const;
-  Value widened(const View &view, Value stored);
-  Value narrowed(const View &view, Value computed);
-  void write(const Write &write, Frame &frame, bool asks, bool nontemporal = false);
-  int buffer_of(NodeId kept) const;
 
-  int rank() const { return int(plan.program().axes.size()); }
-  const Node &node(NodeId id) const { return plan.program().node(id); }
-  bool varies(NodeId id, int axis) const { return axis >= 0 && (node(id).axes & axis_bit(axis)); }
-
-  Ir &ir;
-  const SweepPlan &plan;
-  const NestShape &shape;
-  const Numerics &numerics;
-  const X86Mapping &mapping;
-  const Target &target;
-  const Residency residency;
-  const std::optional<RowRecord> record;
-  const bool short_nans;
-  const bool paired; // lanes hold even elements, then odd ones
-  mlir::Type compute_type;
-  Value arguments;            // the function's nf_kernel_args
-  Value records;              // where the rows' records begin
-  std::vector<char> filled;   // by node: its buffer holds the row's values
-  std::vector<View> views;    // tensors, then temporaries, then row buffers
-  std::vector<Value> extents; // by axis
-  std::vector<Value> scalars; // by scalar, in the compute type
+  Value arguments; // the function's nf_kernel_args
 };
 
 } // namespace normforge::x86

@@ -40,19 +40,20 @@ std::span<const Knob> mapping_knobs() { return kKnobs; }
 X86Mapping read_mapping(const Mapping &mapping) {
   internal_check(mapping.values.size() == std::size(kKnobs));
   const auto &v = mapping.values;
-  return {.rows = int(v[0]),
-          .unroll = int(v[1]),
-          .vector = int(v[2]),
-          .tile = int(v[3]),
-          .keep = Keep(v[4]),
-          .stream = v[5] != 0,
-          .prefetch = int(v[6]),
-          .split = int(v[7]),
+  return {.nest = {.rows = int(v[0]),
+                   .unroll = int(v[1]),
+                   .vector = int(v[2]),
+                   .tile = int(v[3]),
+                   .keep = nest::Keep(v[4]),
+                   .stream = v[5] != 0,
+                   .prefetch = int(v[6]),
+                   .split = int(v[7])},
           .grain = v[8]};
 }
 
-Mapping write_mapping(const X86Mapping &m) {
-  return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.split, m.grain}};
+Mapping write_mapping(const X86Mapping &mapping) {
+  const nest::NestMapping &m = mapping.nest;
+  return {{m.rows, m.unroll, m.vector, m.tile, int64_t(m.keep), m.stream, m.prefetch, m.split, mapping.grain}};
 }
 
 } // namespace normforge::x86

@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "codegen/nest/mapping.h"
 #include "codegen/schedule.h"
 
 namespace normforge::x86 {
@@ -10,18 +11,9 @@ namespace normforge::x86 {
 std::span<const Knob> mapping_knobs();
 constexpr size_t kTileKnob = 3; ///< row of `tile`
 
-enum class Keep { reread, scratch, registers };
-
 struct X86Mapping {
-  int rows;
-  int unroll;
-  int vector; ///< bits of registers; 0: they hold one lane each
-  int tile;   ///< elements
-  Keep keep;
-  bool stream;
-  int prefetch;  ///< groups of rows ahead; 0: none
-  int split;     ///< parts of a row; 1: rows stay whole
-  int64_t grain; ///< bytes
+  nest::NestMapping nest;
+  int64_t grain; ///< bytes that are worth a thread
 };
 
 X86Mapping read_mapping(const Mapping &);

@@ -15,7 +15,8 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
-#include "codegen/x86/optimize.h"
+#include "codegen/nest/optimize.h"
+#include "codegen/nest/pipeline.h"
 #include "dsl/error.h"
 
 namespace normforge::x86 {
@@ -31,7 +32,7 @@ llvm::TargetMachine &machine_for(const Target &target) {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
   });
-  return target_machine(target, kTriple, llvm::CodeModel::Small);
+  return nest::target_machine(target, kTriple, llvm::CodeModel::Small);
 }
 
 void set_attributes(llvm::Module &module, const Target &target, int vector_bits) {
@@ -99,21 +100,24 @@ void check_self_contained(const std::string &object) {
 
 } // namespace
 
-std::string emit_object(llvm::Module &module, const Target &target, int vector_bits, StageText *text) {
+std::string compile_module(mlir::ModuleOp kernels, const Target &target, const ObjectOptions &options, StageText *text) {
+  llvm::LLVMContext context;
+  const std::unique_ptr<llvm::Module> translated = nest::translate(kernels, context, text);
+  llvm::Module &module = *translated;
   llvm::TargetMachine &machine = machine_for(target);
   module.setTargetTriple(machine.getTargetTriple());
   module.setDataLayout(machine.createDataLayout());
   module.setSourceFileName("");
-  set_attributes(module, target, vector_bits);
+  set_attributes(module, target, options.vector_bits);
   if (target.scale)
-    select_scales(module, vector_bits);
-  optimize(module, machine);
+    select_scales(module, options.vector_bits);
+  nest::optimize(module, machine);
   if (text) {
     llvm::raw_string_ostream stream(text->llvm);
     module.print(stream, nullptr);
-    text->assembly = generate(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile);
+    text->assembly = nest::generate(*llvm::CloneModule(module), machine, llvm::CodeGenFileType::AssemblyFile);
   }
-  std::string object = generate(module, machine, llvm::CodeGenFileType::ObjectFile);
+  std::string object = nest::generate(module, machine, llvm::CodeGenFileType::ObjectFile);
   check_self_contained(object);
   return object;
 }

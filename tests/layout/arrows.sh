@@ -21,5 +21,8 @@ refuse 'codegen/ knows neither autotune/ nor cli/' '#include "(autotune|cli)/' c
 refuse 'autotune/ does not know cli/' '#include "cli/' autotune
 refuse 'compiler headers in a folder that needs none' "$compiler" autotune runtime examples
 refuse 'a header that crosses a folder includes a compiler header' "$compiler" dsl/*.h codegen/*.h codegen/package/*.h
-refuse 'a private header of a backend is used outside of it' '#include "codegen/(x86|cuda|halide)/' dsl autotune runtime cli codegen/*.cpp codegen/*.h codegen/package --exclude=backend.cpp
+refuse 'codegen/nest/ knows no backend' '#include "codegen/(x86|cuda|halide)/' codegen/nest
+refuse 'a backend knows no other one, but the emulator of GPUs compiles for a CPU' '#include "codegen/x86/' codegen/cuda --exclude=emulate.cpp
+refuse 'a backend knows no other one' '#include "codegen/(cuda|halide)/' codegen/x86
+refuse 'a private header of a backend is used outside of it' '#include "codegen/(nest|x86|cuda|halide)/' dsl autotune runtime cli codegen/*.cpp codegen/*.h codegen/package --exclude=backend.cpp
 exit $broken

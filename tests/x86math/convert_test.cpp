@@ -7,10 +7,13 @@
 
 #include <gtest/gtest.h>
 
-#include "codegen/x86/convert.h"
+#include "codegen/nest/convert.h"
 #include "tests/x86math/pointwise_kernel.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
+
 namespace {
 
 constexpr DType kNarrow[] = {DType::bf16, DType::f16, DType::f8e4m3, DType::i8};

@@ -9,10 +9,13 @@
 
 #include <gtest/gtest.h>
 
-#include "codegen/x86/math.h"
+#include "codegen/nest/math.h"
 #include "tests/x86math/pointwise_kernel.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
+
 namespace {
 
 template <class T> T sigmoid(T x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }

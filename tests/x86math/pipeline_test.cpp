@@ -8,12 +8,15 @@
 #include "llvm/Object/ELFObjectFile.h"
 
 #include "codegen/image.h"
-#include "codegen/x86/convert.h"
-#include "codegen/x86/math.h"
+#include "codegen/nest/convert.h"
+#include "codegen/nest/math.h"
 #include "dsl/error.h"
 #include "tests/x86math/pointwise_kernel.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
+
 namespace {
 
 constexpr Op kUnary[] = {Op::sqrt, Op::rsqrt,   Op::exp,   Op::exp2, Op::log,   Op::log2, Op::tanh,

@@ -7,10 +7,13 @@
 
 #include "codegen/hash.h"
 #include "codegen/image.h"
-#include "codegen/x86/convert.h"
-#include "codegen/x86/pipeline.h"
+#include "codegen/nest/convert.h"
+#include "codegen/nest/pipeline.h"
+#include "codegen/x86/object.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
 namespace {
 
 namespace LLVM = mlir::LLVM;

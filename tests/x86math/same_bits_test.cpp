@@ -6,10 +6,13 @@
 
 #include <gtest/gtest.h>
 
-#include "codegen/x86/math.h"
+#include "codegen/nest/math.h"
 #include "tests/x86math/pointwise_kernel.h"
 
 namespace normforge::x86 {
+
+using namespace nest;
+
 namespace {
 
 constexpr Op kOps[] = {Op::add, Op::sub,  Op::mul, Op::div,  Op::maximum, Op::minimum, Op::neg,     Op::abs,   Op::sqrt, Op::rsqrt,

@@ -1,0 +1,279 @@
+// One sweep: loops over the reduced axes, outermost first. The innermost reduced axis is the run: it is cut into pieces that end where
+// chunks end, and a piece is walked in blocks. Along the vector axis a block is `lanes` elements, the last one of a piece possibly fewer;
+// across it, a block is one index. `unroll` blocks make an iteration, into the same accumulators, so it changes no order.
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include "codegen/nest/math.h"
+#include "codegen/nest/sweep_emitter.h"
+#include "dsl/error.h"
+
+namespace normforge::nest {
+
+namespace arith = mlir::arith;
+using Predicate = arith::CmpIPredicate;
+
+constexpr int64_t kLineBytes = 64;
+
+SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
+    : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
+      leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
+      prefetches(kernel.mapping.prefetch && !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
+      tree(make_tree(index, rows)) {
+  if (sweep.moments.empty() && index + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[index + 1].moments.empty())
+    again = std::make_unique<SweepEmitter>(kernel, index + 1, rows);
+  if (shape.streams && sweep.reductions.empty())
+    for (const Write &write : sweep.writes)
+      if (const View &view = kernel.views[size_t(write.tensor)]; view.contiguous)
+        streamed_bytes = std::max<int64_t>(streamed_bytes, info(view.dtype).bytes);
+}
+
+/// The shape of the tree, from what is known of the extents.
+ReduceTree SweepEmitter::make_tree(size_t index, size_t rows) {
+  std::vector<Accumulator> all = accumulators_of(kernel.plan.program(), shape.nest, index, rows);
+  const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
+  const ChunkShape chunks = all.empty() ? ChunkShape::one : chunk_shape(kernel.plan, shape, kernel.numerics);
+  constexpr int64_t kAddressable = int64_t(1) << 47; // elements that fit a 47-bit address space
+  const int64_t points = std::min(kAddressable, extent_over(kernel.plan, shape.nest.reduced).hi);
+  const int64_t max_chunks = points / std::max<int64_t>(1, kernel.numerics.chunk / 2) + 2;
+  return ReduceTree(ir, all, type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(), max_chunks);
+}
+
+void SweepEmitter::run(Frames &rows) {
+  spread_scalars(rows);
+  settle(rows, again ? chunks(rows, kernel.whole_row(rows)) : tree.finish(level(0, rows, tree.start())));
+}
+
+/// The values of the reductions, from the tree's results.
+void SweepEmitter::settle(Frames &rows, const Values &results) {
+  const Value *result = results.begin();
+  for (size_t r = 0; r < rows.size(); ++r)
+    for (NodeId id : sweep.reductions) {
+      Value sum = *result++;
+      if (kernel.node(id).op != Op::sum)
+        sum = with_nans(ir, sum, *result++);
+      if (shape.inner)
+        sum = kernel.fold(kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum);
+      else if (!kernel.varies(id, shape.vector_axis))
+        sum = ir.first_lane(sum);
+      rows[r].value[size_t(id)] = sum;
+    }
+  if (again)
+    settle_moments(rows, results);
+}
+
+/// Scalars that vectors of this sweep read, spread over lanes before its loops.
+void SweepEmitter::spread_scalars(Frames &rows) {
+  const auto spread = [&](NodeId id) {
+    for (Frame &frame : rows)
+      if (kernel.is_bound(kernel.node(id).axes, frame) && frame.value[size_t(id)]) {
+        const int width = frame.lanes.width;
+        frame.lanes.width = kernel.lane_count();
+        kernel.in_lanes(id, frame);
+        frame.lanes.width = width;
+      }
+  };
+  if (shape.vector_axis < 0)
+    return;
+  for (NodeId id : points)
+    if (kernel.varies(id, shape.vector_axis) && !is_reduction(kernel.node(id).op) && info(kernel.node(id).op).operands > 1)
+      for (int i = 0; i < info(kernel.node(id).op).operands; ++i)
+        spread(kernel.node(id).operands[size_t(i)]);
+}
+
+/// The loop over reduced axis `depth`, and all within.
+Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
+  if (depth > 0 || shape.reduced.empty()) {
+    kernel.evaluate_bound(points, rows);
+    spread_scalars(rows);
+  }
+  if (shape.reduced.empty())
+    return block(rows, {}, {}, state);
+  if (depth + 1 == shape.reduced.size())
+    return run_of(rows, ir.i64(0), kernel.bound_of(shape.reduced.back(), rows.front()), state);
+  const int axis = shape.reduced[depth];
+  return ir.loop(
+      ir.i64(0), kernel.bound_of(axis, rows.front()), 1, state,
+      [&](Value index, mlir::ValueRange carried) {
+        Frames inner = rows;
+        for (Frame &frame : inner)
+          kernel.bind(frame, axis, index);
+        return level(depth + 1, inner, carried);
+      },
+      unrolled);
+}
+
+/// The elements [begin, end) of a run, piece by piece; `begin` is where a chunk begins, and `end` where one ends.
+Values SweepEmitter::run_of(const Frames &rows, Value begin, Value end, mlir::ValueRange state) {
+  const int64_t chunk = kernel.numerics.chunk;
+  if (streamed_bytes)
+    return written_run(rows, begin, end);
+  if (tree.shape() == ChunkShape::one)
+    return piece(rows, begin, end, state);
+  if (kernel.plan.specialized.axes[size_t(shape.reduced.back())].extent.hi <= chunk)
+    return ir.when(shape.ragged_reduction ? ir.is(Predicate::slt, begin, end) : ir.boolean(true), state,
+                   [&] { return tree.end_piece(piece(rows, begin, end, state), ir.boolean(true)); });
+  return ir.loop(begin, end, chunk, state, [&](Value first, mlir::ValueRange carried) {
+    Value stop = ir.min(ir.add(first, ir.i64(chunk)), end);
+    return tree.end_piece(piece(rows, first, stop, carried), ir.is(Predicate::eq, stop, end));
+  });
+}
+
+/// [begin, end) of a run in a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache
+/// line's boundary, where all that is written lies alike to such boundaries; else with normal stores. Blocks of a buffer whose lanes are
+/// paired cannot be shifted; there, as across the contiguous axis, everything must lie on boundaries.
+Values SweepEmitter::written_run(const Frames &rows, Value begin, Value end) {
+  Value line = ir.i64(kLineBytes - 1), first, alike = ir.boolean(true);
+  const bool shifts = shape.inner && !(kernel.paired && kernel.residency.slots);
+  for (const Write &write : sweep.writes) {
+    const View &view = kernel.views[size_t(write.tensor)];
+    Value bytes = ir.i64(streamed_bytes);
+    for (size_t r = 0; r < rows.size() && is_streamed(write); ++r) {
+      Frame at = rows[r];
+      kernel.bind(at, shape.reduced.back(), begin);
+      Value past = ir.logical_and(ir.integer(kernel.address_of(view, size_t(write.tensor), at)), line);
+      if (!shifts) {
+        for (int axis : shape.reduced)
+          if (axis != shape.vector_axis && (view.axes & axis_bit(axis))) // other indexes of the reduced axes lie as this one
+            past = ir.logical_or(past, ir.logical_and(ir.mul(view.stride[size_t(axis)], bytes), line));
+        alike = ir.logical_and(alike, ir.is(Predicate::eq, past, ir.i64(0)));
+      } else if (!first) {
+        first = past;
+      } else if (r == 0 || !lies_alike(view)) {
+        alike = ir.logical_and(alike, ir.is(Predicate::eq, past, first));
+      }
+    }
+  }
+  const auto normal = [&] { return piece(rows, begin, end, {}); };
+  const auto streaming = [&] {
+    Value boundary = begin;
+    if (shifts) {
+      Value before = ir.div(ir.logical_and(ir.sub(ir.i64(kLineBytes), first), line), ir.i64(streamed_bytes));
+      boundary = ir.min(end, ir.add(begin, before));
+      piece(rows, begin, boundary, {});
+    }
+    nontemporal = true;
+    piece(rows, boundary, end, {});
+    nontemporal = false;
+    return Values();
+  };
+  return ir.when_else(alike, {}, streaming, normal);
+}
+
+/// Streaming stores go to contiguous outputs of the widest type: vectors of narrower ones start on boundaries at other elements.
+bool SweepEmitter::is_streamed(const Write &write) const {
+  const View &view = kernel.views[size_t(write.tensor)];
+  return view.contiguous && info(view.dtype).bytes == streamed_bytes;
+}
+
+/// Whether rows of a tensor are known to be whole cache lines apart.
+bool SweepEmitter::lies_alike(const View &view) const {
+  for (int axis : shape.kept)
+    if (const auto stride = constant(view.stride[size_t(axis)]);
+        (view.axes & axis_bit(axis)) && (!stride || *stride * streamed_bytes % kLineBytes))
+      return false;
+  return true;
+}
+
+/// Fetches what will be read at this block of the tensors that `ids` read, `steps` further on along the last one of `axes` that they have.
+void SweepEmitter::prefetch(const Frame &frame, const std::vector<NodeId> &ids, llvm::ArrayRef<int> axes, Value steps) {
+  for (NodeId id : ids) {
+    const Node &n = kernel.node(id);
+    if (n.op != Op::tensor || !kernel.varies(id, shape.vector_axis))
+      continue;
+    const View &view = kernel.views[size_t(n.symbol)];
+    const auto axis = std::find_if(axes.rbegin(), axes.rend(), [&](int each) { return (view.axes & axis_bit(each)) != 0; });
+    if (axis == axes.rend())
+      continue;
+    Value ahead = ir.mul(view.stride[size_t(*axis)], steps);
+    const int64_t bytes = info(view.dtype).bytes, line = kLineBytes / bytes;
+    for (int64_t element = 0; element < shape.width; element += line)
+      ir.prefetch(ir.address(ir.address(kernel.address_of(view, size_t(n.symbol), frame), ir.getI8Type(), ir.mul(ahead, ir.i64(bytes))),
+                             ir.getI8Type(), ir.i64(element * bytes)));
+  }
+}
+
+Values SweepEmitter::piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state) {
+  const int64_t step = shape.inner ? shape.width : 1;
+  const int64_t unroll = kernel.mapping.unroll;
+  const auto blocks = [&](int64_t count) {
+    return [&, count](Value index, mlir::ValueRange carried) {
+      Values next(carried);
+      for (int64_t u = 0; u < count; ++u)
+        next = block(rows, ir.add(index, ir.i64(u * step)), {}, next);
+      return next;
+    };
+  };
+  Value length = ir.sub(end, begin);
+  Value main = ir.add(begin, ir.round_down(length, step * unroll));
+  Values next = ir.loop(begin, main, step * unroll, state, blocks(unroll), unrolled);
+  Value full = ir.add(begin, ir.round_down(length, step));
+  if (unroll > 1)
+    next = ir.loop(main, full, step, next, blocks(1), unrolled);
+  if (step == 1)
+    return next;
+  Value left = ir.sub(end, full);
+  return ir.when(ir.is(Predicate::sgt, left, ir.i64(0)), next, [&] { return block(rows, full, left, next); });
+}
+
+/// The points at one block: evaluate them in all rows, accumulate, then write. `active`: how many lanes exist, null for all.
+Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRange state) {
+  const Lanes lanes = shape.inner && shape.vector_axis >= 0 ? kernel.lanes_of(shape.width, active) : rows.front().lanes;
+  for (Frame &frame : rows) {
+    if (index)
+      kernel.bind(frame, shape.reduced.back(), index);
+    frame.lanes = lanes;
+  }
+  for (NodeId id : points)
+    if (!(kernel.node(id).axes & shape.nest.kept))
+      kernel.evaluate(id, rows);
+  Values next(state);
+  Value *accumulator = next.begin();
+  for (Frame &frame : rows) { // one row after the other: few values live at once
+    for (NodeId id : points)
+      kernel.evaluate(id, frame);
+    for (NodeId id : sweep.reductions) {
+      accumulate(id, {kernel.node(id).op}, frame, *accumulator++);
+      if (kernel.node(id).op != Op::sum)
+        accumulate(id, {kernel.node(id).op, /*nans=*/true}, frame, *accumulator++);
+    }
+    for (NodeId id : leaves)
+      kernel.store(kernel.buffer_of(id), kernel.in_lanes(id, frame), frame);
+    for (const Write &write : sweep.writes)
+      kernel.write(write, frame, shape.asks_at_points, nontemporal && is_streamed(write));
+  }
+  if (prefetches && !active)
+    for (const Frame &frame : rows)
+      prefetch(frame, shape.nest.sweeps.front().points, shape.kept, ir.i64(int64_t(rows.size()) * kernel.mapping.prefetch));
+  if (!sweep.moments.empty() && !active)
+    for (const Frame &frame : rows)
+      prefetch_chunk(frame);
+  return next;
+}
+
+void SweepEmitter::accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum) {
+  const Node &n = kernel.node(reduction);
+  const Node &operand = kernel.node(n.operands[0]);
+  const bool square = operand.op == Op::pow && operand.value == 2;
+  Value next;
+  if (n.op == Op::sum && kernel.numerics.fma && (operand.op == Op::mul || square))
+    next = mlir::math::FmaOp::create(ir, kernel.in_lanes(operand.operands[0], frame),
+                                     kernel.in_lanes(operand.operands[square ? 0 : 1], frame), sum);
+  else
+    next = combine(ir, accumulator, sum, kernel.in_lanes(n.operands[0], frame));
+  sum = shape.inner && frame.lanes.mask ? Value(arith::SelectOp::create(ir, frame.lanes.mask, next, sum)) : next;
+}
+
+void Emitter::emit_sweep(size_t index, Frames &rows) {
+  SweepEmitter(*this, index, rows.size()).run(rows);
+  const auto &sweeps = shape.nest.sweeps;
+  do {
+    for (NodeId id : residency.leaves[index])
+      filled[size_t(id)] = 1;
+    for (NodeId id : sweeps[index].rows)
+      evaluate(id, rows);
+    write_row_outputs(sweeps[index].row_writes, rows);
+  } while (++index < sweeps.size() && !sweeps[index].moments.empty());
+}
+
+} // namespace normforge::nest
