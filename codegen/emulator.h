@@ -1,12 +1,16 @@
 // GPU kernels without a GPU: the kernel that a GPU would get, as code for this CPU, with a fiber for each thread of a block. Where a kernel
-// asks for its thread, shared memory, a shuffle or a barrier, it calls the emulator, and fibers switch where threads wait.
+// asks for its thread, shared memory, a shuffle or a barrier, it calls the emulator, and fibers switch where threads wait; before each load
+// and store, too, the emulator looks at what is about to happen.
 //
-// The order in which threads run is a setting: a result that depends on it is a race. Shared memory starts as NaNs and ends at a page that
-// may not be touched.
+// A kernel that does what a GPU leaves undefined is stopped, with a message that names kernel, block, row and thread: an access outside the
+// call's tensors or between the rows of one, a misaligned one, one of shared memory that nobody has written, two of the same memory that
+// no barrier orders, a barrier or shuffle that not all come to. The order in which threads and blocks run is a setting, too.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "codegen/kernel.h"
 #include "codegen/schedule.h"
@@ -19,11 +23,25 @@ namespace normforge {
 /// CPU is below x86-64-v3.
 Kernel compile_for_emulator(const SweepPlan &, const Schedule &, const Target &gpu, const std::string &symbol);
 
-/// Which thread runs next: 0: the lowest that can; 1: the highest; otherwise any, from this seed. For this CPU thread.
+/// Which thread runs next, and which block: 0: the lowest that can; 1: the highest; otherwise any, from this seed. For this CPU thread.
 void set_emulated_order(uint64_t order);
 
-/// What kept a kernel from ending since this was last asked, such as a barrier that some threads never reach; empty: nothing did. Of
-/// kernels called on this CPU thread.
+/// What stopped a kernel since this was last asked; empty: nothing did. Of kernels called on this CPU thread.
 std::string take_emulator_fault();
+
+/// A place in a kernel's code where threads meet.
+struct MeetingPoint {
+  std::string kernel; ///< symbol of the step
+  int number;         ///< in the order of the code
+  std::string kind;   ///< "shuffle", "warp barrier", "barrier"
+  bool reached;
+};
+
+/// Those of all kernels called on this CPU thread since this was last asked.
+std::vector<MeetingPoint> take_meeting_points();
+
+/// From now on, kernels called on this CPU thread run as if their code lacked that point: threads pass it, and a shuffle gives each its own
+/// word. So a test knows whether it would notice. nullopt: nothing is left out.
+void leave_out(const std::optional<MeetingPoint> &);
 
 } // namespace normforge

@@ -94,6 +94,7 @@ void KernelCall::run(const Kernel &kernel, const LoadedKernel &loaded) {
     const nf_buffer &buffer = kernel.workspace[i];
     const size_t bytes = size_t(count_value(buffer.count, extents_) * buffer.bytes + 63) / 64 * 64;
     workspace.emplace_back(bytes);
+    std::memset(workspace.back().data(), 0xff, bytes);
     args_.buffers[i] = workspace.back().data();
   }
   for (const nf_step &step : loaded.steps()) {

@@ -1,6 +1,6 @@
 // From a kernel for a GPU to one for the emulator: each device operation (device.h) becomes a call of the function that does the same
-// (emulated_block.h), by its address in this process; the kernel's parameters are read from nf_kernel_args; and a function around it, which
-// is called like any x86 kernel, hands its threads to the emulator.
+// (emulated_block.h), by its address in this process; a call announces each load and store; the kernel's parameters are read from
+// nf_kernel_args; and a function around it, which is called like any x86 kernel, hands its threads to the emulator.
 #include "codegen/emulator.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -35,60 +35,148 @@ template <class Function> Value call(Ir &ir, mlir::Type result, Function *functi
   return made->getNumResults() ? made.getResult() : Value();
 }
 
-/// The word exchanged for that of another thread.
-Value exchange(Ir &ir, NVVM::ShflOp shuffle) {
-  const mlir::Type type = shuffle.getVal().getType(), word = ir.getI32Type();
-  const auto how = shuffle.getKind() == NVVM::ShflKind::bfly ? cuda::Exchange::by_xor : cuda::Exchange::by_lane;
-  Value sent = arith::BitcastOp::create(ir, word, shuffle.getVal());
-  Value got = call(ir, word, cuda::emulated_exchange,
-                   {shuffle.getThreadMask(), sent, shuffle.getOffset(), arith::ConstantIntOp::create(ir, int64_t(how), 32)});
-  return arith::BitcastOp::create(ir, type, got);
-}
-
-/// What stands for a device operation; null where it has no result. nullopt: it is none.
-std::optional<Value> emulated(Ir &ir, mlir::Operation *op) {
-  const mlir::Type word = ir.getI32Type(), nothing = LLVM::LLVMVoidType::get(ir.getContext());
-  const auto constant = [&](int64_t value) -> Value { return arith::ConstantIntOp::create(ir, value, 32); };
-  if (mlir::isa<NVVM::ThreadIdXOp>(op))
-    return call(ir, word, cuda::emulated_thread, {});
-  if (mlir::isa<NVVM::ThreadIdYOp>(op))
-    return call(ir, word, cuda::emulated_row, {});
-  if (mlir::isa<NVVM::BlockIdXOp>(op))
-    return call(ir, word, cuda::emulated_block, {});
-  if (auto shuffle = mlir::dyn_cast<NVVM::ShflOp>(op))
-    return exchange(ir, shuffle);
-  if (auto wait = mlir::dyn_cast<NVVM::SyncWarpOp>(op)) {
-    call(ir, word, cuda::emulated_exchange, {wait.getMask(), constant(0), constant(0), constant(int64_t(cuda::Exchange::none))});
-    return Value();
-  }
-  if (auto wait = mlir::dyn_cast<NVVM::BarrierOp>(op))
-    return call(ir, nothing, cuda::emulated_barrier, {wait.getBarrierId(), wait.getNumberOfThreads()});
-  if (mlir::isa<LLVM::AddrSpaceCastOp>(op)) // of shared memory: the only memory with an address space of its own
-    return call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {});
+std::optional<cuda::Meeting> meeting_of(mlir::Operation *op) {
+  if (mlir::isa<NVVM::ShflOp>(op))
+    return cuda::Meeting::shuffle;
+  if (mlir::isa<NVVM::SyncWarpOp>(op))
+    return cuda::Meeting::warp;
+  if (mlir::isa<NVVM::BarrierOp>(op))
+    return cuda::Meeting::barrier;
   return std::nullopt;
 }
 
-void replace_device_operations(Ir &ir, LLVM::LLVMFuncOp function) {
-  llvm::SmallVector<mlir::Operation *> operations;
-  function.walk([&](mlir::Operation *op) { operations.push_back(op); });
-  mlir::OpBuilder::InsertionGuard guard(ir);
-  for (mlir::Operation *op : llvm::reverse(operations)) { // users first
-    if (mlir::isa<LLVM::AddressOfOp>(op)) {
-      op->erase();
-      continue;
+/// Writes what the emulator is to do in place of one operation.
+class Replacement {
+public:
+  Replacement(Ir &ir, std::vector<cuda::Meeting> &meetings) : ir(ir), meetings(meetings) {}
+
+  /// What stands for a device operation; null where it has no result. nullopt: it stays.
+  std::optional<Value> of(mlir::Operation *op) {
+    if (mlir::isa<NVVM::ThreadIdXOp>(op))
+      return call(ir, word, cuda::emulated_thread, {});
+    if (mlir::isa<NVVM::ThreadIdYOp>(op))
+      return call(ir, word, cuda::emulated_row, {});
+    if (mlir::isa<NVVM::BlockIdXOp>(op))
+      return call(ir, word, cuda::emulated_block, {});
+    if (mlir::isa<LLVM::AddrSpaceCastOp>(op)) // of shared memory: the only memory with an address space of its own
+      return call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {});
+    if (const auto kind = meeting_of(op)) {
+      meetings.push_back(*kind);
+      return meeting(op);
     }
+    announce(op);
+    return std::nullopt;
+  }
+
+private:
+  Value constant(int64_t value) { return arith::ConstantIntOp::create(ir, value, 32); }
+
+  Value meeting(mlir::Operation *op) {
+    Value number = constant(int64_t(meetings.size()) - 1);
+    const auto how = [&](cuda::Exchange exchange) { return constant(int64_t(exchange)); };
+    if (auto wait = mlir::dyn_cast<NVVM::BarrierOp>(op))
+      return call(ir, nothing, cuda::emulated_barrier, {number, wait.getBarrierId(), wait.getNumberOfThreads()});
+    if (auto wait = mlir::dyn_cast<NVVM::SyncWarpOp>(op)) {
+      call(ir, word, cuda::emulated_exchange, {number, wait.getMask(), constant(0), constant(0), how(cuda::Exchange::none)});
+      return {};
+    }
+    auto shuffle = mlir::cast<NVVM::ShflOp>(op);
+    const mlir::Type type = shuffle.getVal().getType();
+    const auto exchange = shuffle.getKind() == NVVM::ShflKind::bfly ? cuda::Exchange::by_xor : cuda::Exchange::by_lane;
+    Value sent = arith::BitcastOp::create(ir, word, shuffle.getVal());
+    Value got = call(ir, word, cuda::emulated_exchange, {number, shuffle.getThreadMask(), sent, shuffle.getOffset(), how(exchange)});
+    return arith::BitcastOp::create(ir, type, got);
+  }
+
+  /// Other memory accesses than loads and stores would go unseen: there must be none.
+  void announce(mlir::Operation *op) {
+    if (auto load = mlir::dyn_cast<LLVM::LoadOp>(op))
+      return announce(load.getAddr(), load.getType(), load.getAlignment(), false);
+    if (auto store = mlir::dyn_cast<LLVM::StoreOp>(op))
+      return announce(store.getAddr(), store.getValue().getType(), store.getAlignment(), true);
+    internal_check((!mlir::hasEffect<mlir::MemoryEffects::Read>(op) && !mlir::hasEffect<mlir::MemoryEffects::Write>(op)));
+  }
+
+  void announce(Value address, mlir::Type type, std::optional<uint64_t> alignment, bool write) {
+    const auto vector = mlir::dyn_cast<mlir::VectorType>(type);
+    const mlir::Type element = vector ? vector.getElementType() : type;
+    const int64_t one = (element.getIntOrFloatBitWidth() + 7) / 8, bytes = vector ? one * vector.getNumElements() : one;
+    call(ir, nothing, cuda::emulated_access, {address, constant(bytes), constant(int64_t(alignment.value_or(one))), constant(write)});
+  }
+
+  Ir &ir;
+  std::vector<cuda::Meeting> &meetings;
+  const mlir::Type word = ir.getI32Type(), nothing = LLVM::LLVMVoidType::get(ir.getContext());
+};
+
+/// The kinds of the function's meetings, by number.
+std::vector<cuda::Meeting> replace_device_operations(Ir &ir, LLVM::LLVMFuncOp function) {
+  llvm::SmallVector<mlir::Operation *> operations, symbols;
+  function.walk([&](mlir::Operation *op) { (mlir::isa<LLVM::AddressOfOp>(op) ? symbols : operations).push_back(op); });
+  mlir::OpBuilder::InsertionGuard guard(ir);
+  std::vector<cuda::Meeting> meetings;
+  Replacement replacement(ir, meetings);
+  for (mlir::Operation *op : operations) {
     ir.setInsertionPoint(op);
-    const auto result = emulated(ir, op);
+    const auto result = replacement.of(op);
     if (!result)
       continue;
     if (*result)
       op->getResult(0).replaceAllUsesWith(*result);
     op->erase();
   }
+  for (mlir::Operation *op : symbols) // of shared memory
+    op->erase();
+  return meetings;
+}
+
+void set_name(char (&to)[cuda::kNameBytes], llvm::StringRef name) {
+  const auto bytes = std::min(name.size(), cuda::kNameBytes - 1);
+  std::copy_n(name.begin(), bytes, to);
+}
+
+cuda::EmulatedKernel describe(const SweepPlan &plan, const Kernel &kernel, const Step &step) {
+  const Problem &problem = plan.problem;
+  const Program &program = problem.norm->program;
+  cuda::EmulatedKernel result{};
+  set_name(result.name, step.symbol);
+  result.threads = step.launch.threads, result.rows = step.launch.rows, result.shared_bytes = step.launch.shared_bytes;
+  for (size_t axis = 0; axis < problem.extents.size(); ++axis)
+    result.extents[axis] = problem.extents[axis].fixed() ? problem.extents[axis].lo : 0;
+  result.tensors = int32_t(program.tensors.size());
+  for (size_t t = 0; t < program.tensors.size(); ++t) {
+    const Tensor &tensor = program.tensors[t];
+    cuda::EmulatedTensor &entry = result.tensor[t];
+    set_name(entry.name, tensor.name);
+    entry.element_bytes = problem.dtypes[t] ? info(*problem.dtypes[t]).bytes : 0;
+    entry.written = tensor.role == Tensor::output || tensor.role == Tensor::inout;
+    entry.dense = problem.layouts[t] == Layout::dense, entry.unit = problem.layouts[t] != Layout::any;
+    for (int axis : problem.order)
+      if (program.axes_of(tensor) & axis_bit(axis))
+        entry.axes[entry.rank++] = axis;
+  }
+  result.buffers = int32_t(kernel.workspace.size());
+  llvm::copy(kernel.workspace, result.buffer);
+  return result;
+}
+
+/// The description as a constant of the module.
+Value constant_of(Ir &ir, cuda::EmulatedKernel description, const std::vector<cuda::Meeting> &meetings) {
+  description.meetings = int32_t(meetings.size());
+  std::string bytes(reinterpret_cast<const char *>(&description), sizeof description);
+  bytes.append(reinterpret_cast<const char *>(meetings.data()), meetings.size() * sizeof(cuda::Meeting));
+  const auto here = ir.saveInsertionPoint();
+  ir.setInsertionPointToStart(ir.getInsertionBlock()->getParentOp()->getParentOfType<mlir::ModuleOp>().getBody());
+  auto global = LLVM::GlobalOp::create(ir, LLVM::LLVMArrayType::get(ir.getI8Type(), unsigned(bytes.size())), /*isConstant=*/true,
+                                       LLVM::Linkage::Internal, std::string(description.name) + "_facts", ir.getStringAttr(bytes),
+                                       alignof(cuda::EmulatedKernel));
+  ir.restoreInsertionPoint(here);
+  return LLVM::AddressOfOp::create(ir, global);
 }
 
 /// `name`(args, begin, end) around the kernel of one thread.
-void add_caller(Ir &ir, LLVM::LLVMFuncOp kernel, const Step &step) {
+void add_caller(Ir &ir, LLVM::LLVMFuncOp kernel, const Step &step, const cuda::EmulatedKernel &description,
+                const std::vector<cuda::Meeting> &meetings) {
   kernel->removeAttr(NVVM::NVVMDialect::getKernelFuncAttrName());
   kernel->removeAttr(NVVM::NVVMDialect::getReqntidAttrName());
   kernel.setSymName(step.symbol + "_kernel");
@@ -113,8 +201,8 @@ void add_caller(Ir &ir, LLVM::LLVMFuncOp kernel, const Step &step) {
   ir.setInsertionPointAfter(thread);
   LLVM::LLVMFuncOp caller = define(step.symbol, LLVM::Linkage::External);
   call(ir, nothing, cuda::run_emulated,
-       {LLVM::AddressOfOp::create(ir, thread), ir.i64(step.launch.threads), ir.i64(step.launch.rows), ir.i64(step.launch.shared_bytes),
-        caller.getArgument(0), caller.getArgument(1), caller.getArgument(2)});
+       {LLVM::AddressOfOp::create(ir, thread), constant_of(ir, description, meetings), caller.getArgument(0), caller.getArgument(1),
+        caller.getArgument(2)});
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
 }
 
@@ -128,8 +216,8 @@ Kernel compile_for_emulator(const SweepPlan &plan, const Schedule &schedule, con
   Ir ir(kernel.module->getLoc(), kernel.module->getContext());
   for (Step &step : kernel.facts.steps) {
     auto function = kernel.module->lookupSymbol<LLVM::LLVMFuncOp>(step.symbol);
-    replace_device_operations(ir, function);
-    add_caller(ir, function, step);
+    const std::vector<cuda::Meeting> meetings = replace_device_operations(ir, function);
+    add_caller(ir, function, step, describe(plan, kernel.facts, step), meetings);
     step.launch = {};
   }
   if (mlir::Operation *shared = kernel.module->lookupSymbol(cuda::kSharedSymbol))

@@ -1,14 +1,18 @@
+// Threads run in rounds: each that can runs until it waits or ends, and then those go on who have all met. So in a round no thread runs
+// twice, and the order of a round is all the freedom there is.
 #include "codegen/cuda/emulated_block.h"
 
 #include <algorithm>
-#include <cstring>
+#include <map>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <ucontext.h>
 #include <vector>
 
 #include "codegen/check/guarded.h"
+#include "codegen/cuda/emulated_memory.h"
 #include "codegen/cuda/threads.h"
 #include "codegen/emulator.h"
 
@@ -17,61 +21,101 @@ namespace {
 
 constexpr size_t kStackBytes = 64 << 10;
 constexpr size_t kSharedAlignment = 16;
-constexpr int kNothing = 0xff; ///< bytes of NaNs
 
 struct Fiber {
   enum State { ready, exchanging, at_barrier, ended } state = ready;
   ucontext_t context;
-  uint32_t thread, row;
   uint32_t mask, value, lane; ///< of an exchange
   Exchange how;
   uint32_t barrier, count;
 };
 
-class Block {
+/// The order of threads or of blocks: 0 ascending, 1 descending, else any.
+class Order {
 public:
-  Block(ThreadFunction function, uint32_t threads, uint32_t rows, size_t shared_bytes)
-      : function(function), shared((shared_bytes + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment), shared_bytes(shared_bytes),
-        fibers(threads * rows), stacks(new char[fibers.size() * kStackBytes]) {
-    for (size_t i = 0; i < fibers.size(); ++i)
-      fibers[i].thread = uint32_t(i % threads), fibers[i].row = uint32_t(i / threads);
+  explicit Order(uint64_t order) : order(order), random(order) {}
+  std::vector<uint32_t> of(std::vector<uint32_t> all) {
+    if (order == 1)
+      std::ranges::reverse(all);
+    else if (order)
+      std::ranges::shuffle(all, random);
+    return all;
   }
 
+private:
+  const uint64_t order;
+  std::mt19937_64 random;
+};
+
+/// Where a kernel's threads may meet, and where they did.
+struct Meetings {
+  std::vector<Meeting> kinds;
+  std::vector<bool> reached;
+};
+
+class Block {
+public:
+  Block(ThreadFunction function, const EmulatedKernel &kernel, const nf_kernel_args *args, int64_t begin, int64_t end, Meetings &meetings,
+        int64_t left_out)
+      : function(function), kernel(kernel), args(args), begin(begin), end(end), meetings(meetings), left_out(left_out),
+        shared((size_t(kernel.shared_bytes) + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment),
+        fibers(size_t(kernel.threads * kernel.rows)), stacks(new char[fibers.size() * kStackBytes]), clocks(fibers.size()),
+        memory(kernel, *args, shared.data()) {}
+
   /// Runs all threads to their end. False: they never get there, see fault().
-  bool run(uint32_t block, const nf_kernel_args *kernel_args, int64_t first, int64_t last, std::mt19937_64 &random, uint64_t order) {
-    number = block, args = kernel_args, begin = first, end = last;
-    std::memset(shared.data(), kNothing, shared_bytes);
+  bool run(uint32_t block, Order &order) {
+    number = block;
+    clocks.start(block);
+    memory.start_block();
     for (size_t i = 0; i < fibers.size(); ++i)
       prepare(i);
-    for (std::vector<size_t> able = runnable(); !able.empty() || release(); able = runnable()) {
-      if (able.empty())
-        continue;
-      const size_t at = order == 0 ? 0 : order == 1 ? able.size() - 1 : random() % able.size();
-      running = &fibers[able[at]];
-      swapcontext(&scheduler, &running->context);
-    }
+    do {
+      for (uint32_t next : order.of(ready())) {
+        running = next;
+        swapcontext(&scheduler, &fibers[running].context);
+        if (!what.empty())
+          return false;
+      }
+    } while (release());
     return what.empty() && std::ranges::all_of(fibers, [](const Fiber &fiber) { return fiber.state == Fiber::ended; });
   }
 
   std::string fault() const {
     if (!what.empty())
       return what;
-    for (const Fiber &fiber : fibers)
-      if (fiber.state != Fiber::ended)
-        return name_of(fiber) + " waits for threads that never come to its " +
-               (fiber.state == Fiber::at_barrier ? "barrier " + std::to_string(fiber.barrier) : std::string("shuffle"));
-    return {};
+    const auto waiting = std::ranges::find_if(fibers, [](const Fiber &fiber) { return fiber.state != Fiber::ended; });
+    return place_of(size_t(waiting - fibers.begin())) + "waits for threads that never come to its " +
+           (waiting->state == Fiber::at_barrier ? "barrier " + std::to_string(waiting->barrier) : std::string("shuffle"));
   }
 
-  /// Lets another thread run until this one may go on.
+  /// Whether the running thread passes a meeting as if it were not there.
+  bool passes(uint32_t meeting) {
+    meetings.reached[meeting] = true;
+    return int64_t(meeting) == left_out;
+  }
+
+  /// Lets other threads run until this one may go on.
   void wait(Fiber::State state) {
-    running->state = state;
-    swapcontext(&running->context, &scheduler);
+    Fiber &fiber = current();
+    fiber.state = state;
+    swapcontext(&fiber.context, &scheduler);
   }
 
-  Fiber *running = nullptr;
-  uint32_t number = 0;
+  void access(const char *at, uint32_t bytes, uint32_t alignment, bool write) {
+    const char *stack = stacks.get() + running * kStackBytes;
+    if (at >= stack && at < stack + kStackBytes)
+      return;
+    if (const std::string wrong = memory.access(clocks, running, at, bytes, alignment, write); !wrong.empty()) {
+      what = place_of(running) + wrong;
+      wait(Fiber::ready);
+    }
+  }
+
+  Fiber &current() { return fibers[running]; }
+  uint32_t thread() const { return running % uint32_t(kernel.threads); }
+  uint32_t row() const { return running / uint32_t(kernel.threads); }
   char *shared_memory() const { return shared.data(); }
+  uint32_t number = 0;
 
 private:
   static void start();
@@ -86,123 +130,177 @@ private:
     makecontext(&fiber.context, start, 0);
   }
 
-  std::vector<size_t> runnable() const {
-    std::vector<size_t> able;
-    for (size_t i = 0; i < fibers.size() && what.empty(); ++i)
-      if (fibers[i].state == Fiber::ready)
-        able.push_back(i);
-    return able;
+  template <class Condition> std::vector<uint32_t> fibers_where(const Condition &condition) const {
+    std::vector<uint32_t> found;
+    for (uint32_t i = 0; i < fibers.size(); ++i)
+      if (condition(fibers[i]))
+        found.push_back(i);
+    return found;
   }
 
-  std::string name_of(const Fiber &fiber) const {
-    return "block " + std::to_string(number) + " row " + std::to_string(fiber.row) + " thread " + std::to_string(fiber.thread);
+  std::vector<uint32_t> ready() const {
+    return fibers_where([](const Fiber &fiber) { return fiber.state == Fiber::ready; });
+  }
+
+  std::string name_of(size_t fiber) const {
+    const auto threads = size_t(kernel.threads);
+    return "row " + std::to_string(fiber / threads) + " thread " + std::to_string(fiber % threads);
+  }
+
+  /// The start of a message about a thread.
+  std::string place_of(size_t fiber) const {
+    return std::string(kernel.name) + ": block " + std::to_string(number) + " " + name_of(fiber) + ": ";
   }
 
   /// Lets those go on who have all met. False: nobody has.
   bool release() {
     bool any = false;
-    for (size_t i = 0; i < fibers.size() && what.empty(); ++i)
+    for (uint32_t i = 0; i < fibers.size() && what.empty(); ++i)
       if (fibers[i].state == Fiber::exchanging)
         any |= release_warp(i);
       else if (fibers[i].state == Fiber::at_barrier)
-        any |= release_barrier(fibers[i].barrier, fibers[i].count);
+        any |= release_barrier(i);
     return any && what.empty();
   }
 
-  bool release_barrier(uint32_t id, uint32_t count) {
-    const auto waits = [&](const Fiber &fiber) { return fiber.state == Fiber::at_barrier && fiber.barrier == id; };
-    if (std::ranges::any_of(fibers, [&](const Fiber &fiber) { return waits(fiber) && fiber.count != count; }))
-      what = "threads wait at barrier " + std::to_string(id) + " for different numbers of threads";
-    if (!what.empty() || std::ranges::count_if(fibers, waits) < int64_t(count))
+  bool release_barrier(uint32_t index) {
+    const Fiber &one = fibers[index];
+    const auto met = fibers_where([&](const Fiber &fiber) { return fiber.state == Fiber::at_barrier && fiber.barrier == one.barrier; });
+    const auto complain = [&](const std::string &how) {
+      what = place_of(index) + "waits at barrier " + std::to_string(one.barrier) + how;
       return false;
-    for (Fiber &fiber : fibers)
-      if (waits(fiber))
-        fiber.state = Fiber::ready;
+    };
+    if (one.count % kWarp || one.barrier > kNamedBarriers)
+      return complain(" for " + std::to_string(one.count) + " threads; barriers 0 to " + std::to_string(kNamedBarriers) +
+                      " take whole warps");
+    for (uint32_t other : met)
+      if (fibers[other].count != one.count)
+        return complain(" for " + std::to_string(one.count) + " threads, but " + name_of(other) + " there for " +
+                        std::to_string(fibers[other].count));
+    if (met.size() > one.count)
+      return complain(" for " + std::to_string(one.count) + " threads, but " + std::to_string(met.size()) + " have come");
+    if (met.size() < one.count)
+      return false;
+    clocks.meet(met);
+    for (uint32_t other : met)
+      fibers[other].state = Fiber::ready;
     return true;
   }
 
-  bool release_warp(size_t index) {
-    const size_t first = index / kWarp * kWarp;
+  /// The threads of a warp that meet, by lane; those that take no part: kAbsent. Empty: not all have come.
+  std::vector<uint32_t> warp_of(uint32_t index) {
     const Fiber &one = fibers[index];
-    std::vector<Fiber *> met(kWarp, nullptr);
-    for (uint32_t lane = 0; lane < kWarp; ++lane) {
+    const uint32_t first = index / kWarp * kWarp;
+    std::vector<uint32_t> met(kWarp, kAbsent);
+    if (!(one.mask >> (index - first) & 1))
+      what = place_of(index) + "takes part in a shuffle whose mask leaves it out";
+    for (uint32_t lane = 0; lane < kWarp && what.empty(); ++lane) {
       if (!(one.mask >> lane & 1))
         continue;
       if (first + lane >= fibers.size() || fibers[first + lane].state != Fiber::exchanging)
-        return false;
-      Fiber &other = fibers[first + lane];
-      if (other.mask != one.mask || other.how != one.how) {
-        what = name_of(one) + " and " + name_of(other) + " meet in different shuffles";
-        return false;
-      }
-      met[lane] = &other;
+        return {};
+      const Fiber &other = fibers[first + lane];
+      if (other.mask != one.mask || other.how != one.how)
+        what = place_of(index) + "meets " + name_of(first + lane) + " in another shuffle";
+      met[lane] = first + lane;
     }
-    std::vector<uint32_t> sent(kWarp);
+    return what.empty() ? met : std::vector<uint32_t>();
+  }
+
+  bool release_warp(uint32_t index) {
+    const std::vector<uint32_t> met = warp_of(index);
+    if (met.empty())
+      return false;
+    const Exchange how = fibers[index].how;
+    std::vector<uint32_t> sent(kWarp), threads;
     for (uint32_t lane = 0; lane < kWarp; ++lane)
-      if (met[lane])
-        sent[lane] = met[lane]->value;
-    for (uint32_t lane = 0; lane < kWarp; ++lane) {
-      if (!met[lane])
+      if (met[lane] != kAbsent)
+        sent[lane] = fibers[met[lane]].value, threads.push_back(met[lane]);
+    if (how == Exchange::none)
+      clocks.meet(threads);
+    for (uint32_t thread : threads) {
+      Fiber &fiber = fibers[thread];
+      fiber.state = Fiber::ready;
+      if (how == Exchange::none)
         continue;
-      met[lane]->state = Fiber::ready;
-      if (one.how == Exchange::none)
-        continue;
-      const uint32_t from = one.how == Exchange::by_xor ? lane ^ met[lane]->lane : met[lane]->lane;
-      if (from < kWarp && met[from])
-        met[lane]->value = sent[from];
+      const uint32_t from = how == Exchange::by_xor ? (thread % kWarp) ^ fiber.lane : fiber.lane;
+      if (from < kWarp && met[from] != kAbsent)
+        fiber.value = sent[from];
       else if (what.empty())
-        what = name_of(*met[lane]) + " shuffles with lane " + std::to_string(from) + ", which takes no part";
+        what = place_of(thread) + "shuffles with lane " + std::to_string(from) + ", which takes no part";
     }
     return true;
   }
 
+  static constexpr uint32_t kAbsent = ~0u;
   const ThreadFunction function;
+  const EmulatedKernel &kernel;
+  const nf_kernel_args *const args;
+  const int64_t begin, end;
+  Meetings &meetings;
+  const int64_t left_out; ///< of the meetings; -1: none
   const Guarded shared;
-  const size_t shared_bytes;
   std::vector<Fiber> fibers;
   const std::unique_ptr<char[]> stacks;
+  ThreadClocks clocks;
+  EmulatedMemory memory;
   ucontext_t scheduler;
-  const nf_kernel_args *args = nullptr;
-  int64_t begin = 0, end = 0;
+  uint32_t running = 0;
   std::string what;
 };
 
 thread_local Block *current = nullptr;
 thread_local uint64_t thread_order = 0;
 thread_local std::string last_fault;
+thread_local std::map<std::string, Meetings> all_meetings; ///< by kernel
+thread_local std::optional<MeetingPoint> left_out;
 
 void Block::start() {
-  Block &block = *current;
+  Block &block = *cuda::current;
   block.function(block.args, block.begin, block.end);
-  block.running->state = Fiber::ended;
+  block.current().state = Fiber::ended;
 }
 
 } // namespace
 
-uint32_t emulated_thread() { return current->running->thread; }
-uint32_t emulated_row() { return current->running->row; }
+uint32_t emulated_thread() { return current->thread(); }
+uint32_t emulated_row() { return current->row(); }
 uint32_t emulated_block() { return current->number; }
 void *emulated_shared_memory() { return current->shared_memory(); }
 
-uint32_t emulated_exchange(uint32_t mask, uint32_t value, uint32_t lane, Exchange how) {
-  Fiber &fiber = *current->running;
+uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how) {
+  if (current->passes(meeting))
+    return value;
+  Fiber &fiber = current->current();
   fiber.mask = mask, fiber.value = value, fiber.lane = lane, fiber.how = how;
   current->wait(Fiber::exchanging);
   return fiber.value;
 }
 
-void emulated_barrier(uint32_t id, uint32_t count) {
-  current->running->barrier = id, current->running->count = count;
+void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count) {
+  if (current->passes(meeting))
+    return;
+  Fiber &fiber = current->current();
+  fiber.barrier = id, fiber.count = count;
   current->wait(Fiber::at_barrier);
 }
 
-void run_emulated(ThreadFunction function, int64_t threads, int64_t rows, int64_t shared_bytes, const nf_kernel_args *args, int64_t begin,
-                  int64_t end) {
-  Block block(function, uint32_t(threads), uint32_t(rows), size_t(shared_bytes));
-  std::mt19937_64 random(thread_order);
+void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, uint32_t write) {
+  current->access(static_cast<const char *>(at), bytes, alignment, write != 0);
+}
+
+void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const nf_kernel_args *args, int64_t begin, int64_t end) {
+  Meetings &meetings = all_meetings[kernel->name];
+  meetings.kinds.assign(kernel->kinds(), kernel->kinds() + kernel->meetings);
+  meetings.reached.resize(meetings.kinds.size());
+  const bool here = left_out && left_out->kernel == kernel->name;
+  Block block(function, *kernel, args, begin, end, meetings, here ? left_out->number : -1);
+  Order order(thread_order);
+  std::vector<uint32_t> numbers(size_t((end - begin + kernel->rows - 1) / kernel->rows));
+  std::iota(numbers.begin(), numbers.end(), 0);
   current = &block;
-  for (int64_t number = 0; number * rows < end - begin; ++number)
-    if (!block.run(uint32_t(number), args, begin, end, random, thread_order)) {
+  for (uint32_t number : order.of(std::move(numbers)))
+    if (!block.run(number, order)) {
       last_fault = block.fault();
       break;
     }
@@ -216,5 +314,15 @@ namespace normforge {
 void set_emulated_order(uint64_t order) { cuda::thread_order = order; }
 
 std::string take_emulator_fault() { return std::exchange(cuda::last_fault, {}); }
+
+std::vector<MeetingPoint> take_meeting_points() {
+  std::vector<MeetingPoint> points;
+  for (const auto &[kernel, meetings] : std::exchange(cuda::all_meetings, {}))
+    for (size_t i = 0; i < meetings.kinds.size(); ++i)
+      points.push_back({kernel, int(i), cuda::kMeetingNames[size_t(meetings.kinds[i])], meetings.reached[i]});
+  return points;
+}
+
+void leave_out(const std::optional<MeetingPoint> &point) { cuda::left_out = point; }
 
 } // namespace normforge

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "runtime/abi.h"
+#include "codegen/cuda/emulated_kernel.h"
 
 namespace normforge::cuda {
 
@@ -13,16 +13,17 @@ using ThreadFunction = nf_kernel_fn;
 /// How the threads of a warp exchange a word, or only wait.
 enum class Exchange : uint32_t { none, by_xor, by_lane };
 
-/// The functions that emulated code calls. They hold for the thread that runs.
+/// The functions that emulated code calls. They hold for the thread that runs. `meeting`: its number in EmulatedKernel::kinds.
 uint32_t emulated_thread();
 uint32_t emulated_row();
 uint32_t emulated_block();
 void *emulated_shared_memory();
-uint32_t emulated_exchange(uint32_t mask, uint32_t value, uint32_t lane, Exchange how);
-void emulated_barrier(uint32_t id, uint32_t count);
+uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how);
+void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count);
+/// Before each load and store. Does not return where the access is wrong.
+void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, uint32_t write);
 
-/// Runs as many blocks of `threads` times `rows` threads as the items want, one after the other.
-void run_emulated(ThreadFunction function, int64_t threads, int64_t rows, int64_t shared_bytes, const nf_kernel_args *args, int64_t begin,
-                  int64_t end);
+/// Runs as many blocks as the items want, one after the other.
+void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const nf_kernel_args *args, int64_t begin, int64_t end);
 
 } // namespace normforge::cuda

@@ -1,0 +1,40 @@
+// What the emulator knows of a kernel besides its code: how it is launched, which memory it may touch, and where its threads meet. It is
+// constant data beside the code, so that it lives as long as that does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/abi.h"
+
+namespace normforge::cuda {
+
+constexpr size_t kNameBytes = 64;
+
+/// A tensor as the problem has it.
+struct EmulatedTensor {
+  char name[kNameBytes];
+  int64_t element_bytes; ///< 0: the call has no such tensor
+  bool written;          ///< the kernel may
+  bool dense, unit;      ///< packed; neighbours along the last axis are neighbours in memory
+  int32_t rank;
+  int32_t axes[NF_MAX_AXES]; ///< in memory order, outermost first
+};
+
+/// Where threads wait for each other.
+enum class Meeting : uint8_t { shuffle, warp, barrier };
+inline constexpr const char *kMeetingNames[] = {"shuffle", "warp barrier", "barrier"}; ///< by Meeting
+
+struct EmulatedKernel {
+  char name[kNameBytes];
+  int64_t threads, rows, shared_bytes; ///< codegen/kernel.h: Launch
+  int64_t extents[NF_MAX_AXES];        ///< those that the problem fixes; 0: the call says
+  int32_t tensors, buffers, meetings;
+  EmulatedTensor tensor[NF_MAX_TENSORS];
+  nf_buffer buffer[NF_MAX_BUFFERS]; ///< workspace
+
+  /// By number of the meeting, in the order of the code: they follow the struct.
+  const Meeting *kinds() const { return reinterpret_cast<const Meeting *>(this + 1); }
+};
+
+} // namespace normforge::cuda
