@@ -35,6 +35,7 @@ struct MeetingPoint {
   int number;         ///< in the order of the code
   std::string kind;   ///< "shuffle", "warp barrier", "barrier"
   bool reached;
+  bool moved; ///< a shuffle: has given some thread another word than its own
 };
 
 /// Those of all kernels called on this CPU thread since this was last asked.

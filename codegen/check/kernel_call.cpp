@@ -70,10 +70,11 @@ KernelCall::Buffer KernelCall::make_buffer(int tensor) const {
   for (int axis : info_of.axes)
     if (extents_[size_t(axis)] == 0)
       elements = 0;
-  const size_t bytes = size_t(elements) * size_t(info(*problem_.dtypes[size_t(tensor)]).bytes);
+  const auto element = size_t(info(*problem_.dtypes[size_t(tensor)]).bytes);
+  const size_t offset = size_t(options_.offset) * element, bytes = offset + size_t(elements) * element;
   buffer.memory = Guarded(bytes, options_.side);
   std::memset(buffer.memory.data(), 0xff, bytes); // a NaN in every dtype that has one: what is not written shows
-  buffer.data = buffer.memory.data();
+  buffer.data = buffer.memory.data() + offset;
   return buffer;
 }
 

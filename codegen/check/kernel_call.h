@@ -15,6 +15,7 @@ namespace normforge {
 
 struct CallOptions {
   Guarded::Side side = Guarded::at_end;
+  int64_t offset = 0;     ///< elements from the start of the memory to a tensor's first
   int64_t padding = 0;    ///< extra elements between rows, of tensors whose layout is not dense
   int pieces = 1;         ///< each step's items are done in so many calls,
   bool backwards = false; ///< the last items first

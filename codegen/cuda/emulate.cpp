@@ -91,17 +91,31 @@ private:
   /// Other memory accesses than loads and stores would go unseen: there must be none.
   void announce(mlir::Operation *op) {
     if (auto load = mlir::dyn_cast<LLVM::LoadOp>(op))
-      return announce(load.getAddr(), load.getType(), load.getAlignment(), false);
+      return announce(load.getAddr(), load.getType(), load.getAlignment(), how_read(load.getAddr()));
     if (auto store = mlir::dyn_cast<LLVM::StoreOp>(op))
-      return announce(store.getAddr(), store.getValue().getType(), store.getAlignment(), true);
+      return announce(store.getAddr(), store.getValue().getType(), store.getAlignment(), constant(int64_t(cuda::AccessKind::write)));
     internal_check((!mlir::hasEffect<mlir::MemoryEffects::Read>(op) && !mlir::hasEffect<mlir::MemoryEffects::Write>(op)));
   }
 
-  void announce(Value address, mlir::Type type, std::optional<uint64_t> alignment, bool write) {
+  /// A lane past the end of a row reads the last element there is (access.cpp), and what it reads is dropped.
+  Value how_read(Value address) {
+    auto element = address.getDefiningOp<LLVM::GEPOp>();
+    Value index = element && !element.getDynamicIndices().empty() ? element.getDynamicIndices().front() : Value();
+    if (auto scaled = index ? index.getDefiningOp<arith::MulIOp>() : arith::MulIOp())
+      index = scaled.getLhs();
+    auto clamped = index ? index.getDefiningOp<arith::MinSIOp>() : arith::MinSIOp();
+    Value read = constant(int64_t(cuda::AccessKind::read));
+    if (!clamped)
+      return read;
+    Value exists = ir.is(arith::CmpIPredicate::sle, clamped.getLhs(), clamped.getRhs());
+    return arith::SelectOp::create(ir, exists, read, constant(int64_t(cuda::AccessKind::read_and_drop)));
+  }
+
+  void announce(Value address, mlir::Type type, std::optional<uint64_t> alignment, Value how) {
     const auto vector = mlir::dyn_cast<mlir::VectorType>(type);
     const mlir::Type element = vector ? vector.getElementType() : type;
     const int64_t one = (element.getIntOrFloatBitWidth() + 7) / 8, bytes = vector ? one * vector.getNumElements() : one;
-    call(ir, nothing, cuda::emulated_access, {address, constant(bytes), constant(int64_t(alignment.value_or(one))), constant(write)});
+    call(ir, nothing, cuda::emulated_access, {address, constant(bytes), constant(int64_t(alignment.value_or(one))), how});
   }
 
   Ir &ir;

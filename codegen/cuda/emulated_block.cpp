@@ -25,6 +25,7 @@ constexpr size_t kSharedAlignment = 16;
 struct Fiber {
   enum State { ready, exchanging, at_barrier, ended } state = ready;
   ucontext_t context;
+  uint32_t meeting;
   uint32_t mask, value, lane; ///< of an exchange
   Exchange how;
   uint32_t barrier, count;
@@ -50,7 +51,7 @@ private:
 /// Where a kernel's threads may meet, and where they did.
 struct Meetings {
   std::vector<Meeting> kinds;
-  std::vector<bool> reached;
+  std::vector<bool> reached, moved;
 };
 
 class Block {
@@ -101,11 +102,11 @@ public:
     swapcontext(&fiber.context, &scheduler);
   }
 
-  void access(const char *at, uint32_t bytes, uint32_t alignment, bool write) {
+  void access(const char *at, uint32_t bytes, uint32_t alignment, AccessKind how) {
     const char *stack = stacks.get() + running * kStackBytes;
     if (at >= stack && at < stack + kStackBytes)
       return;
-    if (const std::string wrong = memory.access(clocks, running, at, bytes, alignment, write); !wrong.empty()) {
+    if (const std::string wrong = memory.access(clocks, running, at, bytes, alignment, how); !wrong.empty()) {
       what = place_of(running) + wrong;
       wait(Fiber::ready);
     }
@@ -224,9 +225,11 @@ private:
       if (how == Exchange::none)
         continue;
       const uint32_t from = how == Exchange::by_xor ? (thread % kWarp) ^ fiber.lane : fiber.lane;
-      if (from < kWarp && met[from] != kAbsent)
+      if (from < kWarp && met[from] != kAbsent) {
+        if (fiber.value != sent[from])
+          meetings.moved[fiber.meeting] = true;
         fiber.value = sent[from];
-      else if (what.empty())
+      } else if (what.empty())
         what = place_of(thread) + "shuffles with lane " + std::to_string(from) + ", which takes no part";
     }
     return true;
@@ -272,7 +275,7 @@ uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint
   if (current->passes(meeting))
     return value;
   Fiber &fiber = current->current();
-  fiber.mask = mask, fiber.value = value, fiber.lane = lane, fiber.how = how;
+  fiber.meeting = meeting, fiber.mask = mask, fiber.value = value, fiber.lane = lane, fiber.how = how;
   current->wait(Fiber::exchanging);
   return fiber.value;
 }
@@ -285,14 +288,15 @@ void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count) {
   current->wait(Fiber::at_barrier);
 }
 
-void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, uint32_t write) {
-  current->access(static_cast<const char *>(at), bytes, alignment, write != 0);
+void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how) {
+  current->access(static_cast<const char *>(at), bytes, alignment, how);
 }
 
 void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const nf_kernel_args *args, int64_t begin, int64_t end) {
   Meetings &meetings = all_meetings[kernel->name];
   meetings.kinds.assign(kernel->kinds(), kernel->kinds() + kernel->meetings);
   meetings.reached.resize(meetings.kinds.size());
+  meetings.moved.resize(meetings.kinds.size());
   const bool here = left_out && left_out->kernel == kernel->name;
   Block block(function, *kernel, args, begin, end, meetings, here ? left_out->number : -1);
   Order order(thread_order);
@@ -319,7 +323,7 @@ std::vector<MeetingPoint> take_meeting_points() {
   std::vector<MeetingPoint> points;
   for (const auto &[kernel, meetings] : std::exchange(cuda::all_meetings, {}))
     for (size_t i = 0; i < meetings.kinds.size(); ++i)
-      points.push_back({kernel, int(i), cuda::kMeetingNames[size_t(meetings.kinds[i])], meetings.reached[i]});
+      points.push_back({kernel, int(i), cuda::kMeetingNames[size_t(meetings.kinds[i])], meetings.reached[i], meetings.moved[i]});
   return points;
 }
 

@@ -21,7 +21,7 @@ void *emulated_shared_memory();
 uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how);
 void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count);
 /// Before each load and store. Does not return where the access is wrong.
-void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, uint32_t write);
+void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how);
 
 /// Runs as many blocks as the items want, one after the other.
 void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const nf_kernel_args *args, int64_t begin, int64_t end);

@@ -25,6 +25,9 @@ struct EmulatedTensor {
 enum class Meeting : uint8_t { shuffle, warp, barrier };
 inline constexpr const char *kMeetingNames[] = {"shuffle", "warp barrier", "barrier"}; ///< by Meeting
 
+/// `read_and_drop`: what is read must exist, but is not used, so that another thread may write it meanwhile.
+enum class AccessKind : uint32_t { read, write, read_and_drop };
+
 struct EmulatedKernel {
   char name[kNameBytes];
   int64_t threads, rows, shared_bytes; ///< codegen/kernel.h: Launch

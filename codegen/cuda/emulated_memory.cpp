@@ -152,7 +152,8 @@ std::string EmulatedMemory::conflict(Region &region, const ThreadClocks &clocks,
 }
 
 std::string EmulatedMemory::access(const ThreadClocks &clocks, uint32_t thread, const char *at, int64_t bytes, int64_t alignment,
-                                   bool write) {
+                                   AccessKind how) {
+  const bool write = how == AccessKind::write;
   const auto what = [&] { return llvm::formatv("{0} {1} bytes ", write ? "writes" : "reads", bytes).str(); };
   Region *region = find(at);
   if (!region || (region->bytes != kUnknown && at + bytes > region->base + region->bytes))
@@ -167,7 +168,7 @@ std::string EmulatedMemory::access(const ThreadClocks &clocks, uint32_t thread, 
     for (int64_t byte = offset; byte < offset + bytes; byte += region->element_bytes)
       if (!is_element(byte / region->element_bytes, region->strides))
         return where() + ", between its elements";
-  if (region->history)
+  if (region->history && how != AccessKind::read_and_drop)
     if (const std::string with = conflict(*region, clocks, thread, offset, bytes, write); !with.empty())
       return where() + with;
   return {};

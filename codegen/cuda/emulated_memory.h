@@ -18,7 +18,7 @@ public:
 
   void start_block();
   /// What is wrong with an access of `bytes` at an address; empty: nothing. What it does is remembered.
-  std::string access(const ThreadClocks &, uint32_t thread, const char *at, int64_t bytes, int64_t alignment, bool write);
+  std::string access(const ThreadClocks &, uint32_t thread, const char *at, int64_t bytes, int64_t alignment, AccessKind how);
 
 private:
   struct Region {

@@ -23,6 +23,10 @@ public:
       if (scratch)
         value = across_warps(value, scratch);
     }
+    // Shuffles order no memory. What was read before a sum may be overwritten by another thread after it: an output may be the memory of
+    // an input.
+    if (!scratch && threads.count > 1)
+      sync_warp(ir, row.mask);
     // Sums are the same in all threads. Which of two zeros a maximum is depends on the side that a thread stood on.
     Value folded = nest::fold_lanes(ir, reduction, value, high);
     return reduction == Op::sum || threads.count == 1 ? folded : shuffle_from(ir, row.mask, folded, row.first);

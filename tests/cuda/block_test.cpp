@@ -58,8 +58,8 @@ uint32_t shuffle(uint32_t value, uint32_t lane, Exchange how, uint32_t mask = kW
 }
 void warp_barrier(uint32_t mask = kWholeWarp) { emulated_exchange(1, mask, 0, 0, Exchange::none); }
 void barrier(uint32_t id = 0, uint32_t count = kThreads) { emulated_barrier(2, id, count); }
-void read(const void *at, uint32_t bytes = 4, uint32_t alignment = 4) { emulated_access(at, bytes, alignment, 0); }
-void write(const void *at, uint32_t bytes = 4, uint32_t alignment = 4) { emulated_access(at, bytes, alignment, 1); }
+void read(const void *at, uint32_t bytes = 4, uint32_t alignment = 4) { emulated_access(at, bytes, alignment, AccessKind::read); }
+void write(const void *at, uint32_t bytes = 4, uint32_t alignment = 4) { emulated_access(at, bytes, alignment, AccessKind::write); }
 /// One thread does it.
 std::function<void()> by(uint32_t which, const std::function<void()> &what) {
   return [=] {
@@ -196,6 +196,13 @@ TEST(EmulatedBlock, UnorderedAccessesAreFaultsInEveryOrder) {
             "test: block 0 row 0 thread 1: writes 4 bytes at 0 of y, which row 0 thread 0 has written since the two last met");
   EXPECT_EQ(fault_of(by(0, [] { write(y); }), 0, 2),
             "test: block 1 row 0 thread 0: writes 4 bytes at 0 of y, which block 0 has written as well");
+}
+
+TEST(EmulatedBlock, WhatIsReadAndDroppedMustExistAlone) {
+  const auto drop = [](const float *at) { return [at] { emulated_access(at, 4, 4, AccessKind::read_and_drop); }; };
+  EXPECT_EQ(two_threads([] { write(y); }, [] {}, drop(y)), "");
+  EXPECT_EQ(two_threads(drop(y), [] {}, [] { write(y); }), "");
+  EXPECT_NE(two_threads([] {}, [] {}, drop(y + 12)), "");
 }
 
 TEST(EmulatedBlock, WarpBarriersOrderAndShufflesDoNot) {

@@ -1,0 +1,208 @@
+// Would the tests notice? From each kernel, each shuffle and barrier that its threads meet at is left out in turn. Such a mutant is caught
+// when the emulator stops it, or an output's bits change. It is shown equivalent where what is missing
+// - is a barrier and, without it, every two accesses of the same memory are still ordered: the accesses of a kernel depend on extents and
+//   alignment alone, so no order of threads can then change a bit; or
+// - is a shuffle that gives each thread the word that it has: the lanes are empty at these extents, or the word is a maximum that all have
+//   found, whose zero may have another sign, which on rows of zeros of both signs changes no output.
+// All others have escaped, and at most one in twenty may.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+
+#include <gtest/gtest.h>
+
+#include "codegen/check/kernel_call.h"
+#include "codegen/emulator.h"
+#include "dsl/error.h"
+#include "tests/conformance/cases.h"
+
+namespace normforge::testing {
+namespace {
+
+const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
+constexpr uint64_t kOrders[] = {0, 1, 17};
+constexpr double kLeastCaught = 0.95;
+constexpr size_t kMostPoints = 250; ///< of a kernel in the short run
+
+struct Tally {
+  int stopped = 0, changed = 0; ///< caught by the emulator, by an output's bits
+  int ordered = 0, idle = 0;    ///< equivalent: barriers, shuffles
+  int unreached = 0;            ///< in code for other alignments or extents than those tried
+  std::vector<std::string> escaped;
+  int caught() const { return stopped + changed; }
+};
+
+void report(const Tally &tally) {
+  const size_t all = size_t(tally.caught()) + tally.escaped.size();
+  std::cout << "left out: " << all + size_t(tally.ordered + tally.idle) << " meetings of threads\n"
+            << "caught: " << tally.caught() << " (" << tally.stopped << " stopped by the emulator, " << tally.changed << " by other bits)\n"
+            << "shown equivalent: " << tally.ordered << " barriers, " << tally.idle << " shuffles\n"
+            << "escaped: " << tally.escaped.size() << "; of those not shown equivalent, "
+            << 100.0 * tally.caught() / double(std::max<size_t>(all, 1)) << " % are caught\n"
+            << "not reached, so not tried: " << tally.unreached << "\n";
+  for (const std::string &escaped : tally.escaped)
+    std::cout << "  " << escaped << "\n";
+}
+
+/// Each row's largest element stands at another place, so that each lane has it in some row; a maximum then shows which lanes it heard of.
+void add_peaks(ReferenceArray &x, DType dtype, int lanes) {
+  constexpr double kGolden = 0.6180339887498949, kPeak = 8;
+  const auto run = size_t(x.extents.back());
+  for (size_t row = 0; (row + 1) * run <= x.values.size(); ++row) {
+    const double part = double(row) * kGolden;
+    double &value = x.values[row * run + size_t((part - std::floor(part)) * double(std::min(run, size_t(lanes))))];
+    value = round_to(dtype, value + kPeak);
+  }
+}
+
+/// A kernel with the calls that it is tried on: aligned and not, apart and with an output in the memory of an input, and on zeros.
+class Subject {
+public:
+  Subject(const Problem &problem, const std::vector<int64_t> &extents, const Schedule &schedule)
+      : problem(problem), in_place(problem), extents(extents), inputs(make_inputs(problem, extents, {.seed = 7, .mean = 0.5})),
+        kernel(compile_for_emulator(make_sweep_plan(problem), schedule, find_target("sm_90"), "kernel")) {
+    const Program &program = problem.norm->program;
+    const Tensor &x = program.tensors.front();
+    for (size_t t = 0; t < program.tensors.size(); ++t)
+      if (program.tensors[t].role == Tensor::output && problem.wants(int(t)) && in_place.in_place.empty() &&
+          program.axes_of(program.tensors[t]) == program.axes_of(x) &&
+          info(*problem.dtypes[t]).bytes == info(*problem.dtypes.front()).bytes)
+        in_place.in_place.emplace_back(int(t), 0);
+    zeros = inputs;
+    for (size_t i = 0; double &value : zeros.tensors.at(x.name).values)
+      value = std::popcount(i++) % 2 ? 0.0 : -0.0;
+    add_peaks(inputs.tensors.at(x.name), *problem.dtypes.front(), schedule.numerics.lanes);
+  }
+
+  void try_all(Tally &tally, const std::string &name) const {
+    take_meeting_points();
+    std::vector<std::string> right;
+    std::vector<MeetingPoint> points;
+    for (const Way &way : kWays) {
+      if (way.zeros && points.empty())
+        points = take_meeting_points();
+      const auto [fault, bits] = run(way, 0);
+      ASSERT_EQ(fault, "") << name;
+      right.push_back(bits);
+    }
+    if (!kLong && points.size() > kMostPoints)
+      return;
+    for (const MeetingPoint &point : points) {
+      if (!point.reached) {
+        ++tally.unreached;
+        continue;
+      }
+      leave_out(point);
+      judge(point, right, tally, name);
+      leave_out(std::nullopt);
+    }
+    take_meeting_points();
+  }
+
+private:
+  struct Way {
+    bool in_place;
+    int64_t offset;
+    bool zeros;
+  };
+  static constexpr Way kWays[] = {{false, 0, false}, {true, 0, false}, {false, 1, false},
+                                  {true, 1, false},  {false, 0, true}, {false, 1, true}};
+
+  std::pair<std::string, std::string> run(const Way &way, uint64_t order) const {
+    set_emulated_order(order);
+    KernelCall call(way.in_place ? in_place : problem, extents, way.zeros ? zeros : inputs,
+                    {.side = Guarded::at_start, .offset = way.offset});
+    call.run(kernel, loaded);
+    return {take_emulator_fault(), call.output_bits()};
+  }
+
+  void judge(const MeetingPoint &point, const std::vector<std::string> &right, Tally &tally, const std::string &name) const {
+    const bool shuffles = point.kind == "shuffle";
+    for (size_t way = 0; way < std::size(kWays); ++way)
+      for (uint64_t order : kOrders) {
+        const auto [fault, bits] = run(kWays[way], order);
+        if (!fault.empty())
+          return void(++tally.stopped);
+        if (bits != right[way])
+          return void(++tally.changed);
+        if (shuffles)
+          break; // what a shuffle gives does not depend on the order
+      }
+    if (!shuffles)
+      return void(++tally.ordered);
+    if (!point.moved)
+      return void(++tally.idle);
+    tally.escaped.push_back(name + ": " + point.kernel + " " + point.kind + " " + std::to_string(point.number));
+  }
+
+  const Problem problem;
+  Problem in_place;
+  const std::vector<int64_t> extents;
+  ReferenceInputs inputs, zeros;
+  const Kernel kernel;
+  const LoadedKernel loaded{kernel};
+};
+
+/// The norm's reductions of maxima are tried on many rows.
+std::vector<int64_t> extents_for(const Norm &norm, const Shape &shape) {
+  std::vector<int64_t> extents = shape.of(norm);
+  if (std::ranges::any_of(norm.program.nodes, [](const Node &node) { return node.op == Op::max || node.op == Op::min; }))
+    extents.front() = kLong ? 160 : 40;
+  return extents;
+}
+
+void try_schedules(const NormRef &norm, const Shape &shape, const Mix &mix, uint64_t seed, Tally &tally) {
+  const Target &gpu = find_target("sm_90");
+  const Backend &cuda = backend_for(gpu);
+  const std::vector<int64_t> extents = extents_for(*norm, shape);
+  const Problem problem = fixed(problem_of(norm, mix), extents);
+  int left = kLong ? 6 : 2;
+  for (const Schedule &schedule : sample_schedules(cuda, make_sweep_plan(problem), gpu, 40, seed)) {
+    const bool warps = schedule.mapping.values.front() > 32; // in the short run, the second has rows of several warps
+    if (!kLong && left == 1 && !warps)
+      continue;
+    Subject(problem, extents, schedule).try_all(tally, to_text(problem) + " / " + to_text(schedule, cuda.knobs()));
+    if (--left == 0)
+      break;
+  }
+}
+
+/// In the short run, one norm in six at one shape in one mix.
+bool is_chosen(uint64_t norm, const Shape &shape, const Mix &mix) {
+  const std::string label = shape.label;
+  if (kLong)
+    return label != "empty" && label != "long";
+  const bool first = norm % 12 == 1;
+  return norm % 6 == 1 && label == (first ? "wide" : "round") && mix.first == (first ? DType::f32 : DType::bf16) && mix.brief;
+}
+
+TEST(Mutation, MeetingsThatAreLeftOutAreMissed) {
+  Tally tally;
+  uint64_t number = 0;
+  for (const NormRef &norm : catalogue()) {
+    ++number;
+    for (const Shape &shape : shapes())
+      for (const Mix &mix : mixes())
+        if (is_chosen(number, shape, mix))
+          try_schedules(norm, shape, mix, number, tally);
+  }
+  report(tally);
+  EXPECT_GT(tally.stopped, 0);
+  EXPECT_GT(tally.changed, 100);
+  EXPECT_GE(tally.caught(), kLeastCaught * (tally.caught() + double(tally.escaped.size())));
+}
+
+/// Where the sign of a zero that is the largest shows, all threads must have the same.
+TEST(Mutation, ABroadcastIsMissedWhereItMatters) {
+  const NormRef norm = parse_norms("norm peak(x[rows..., cols...]) -> y[rows..., cols...] { y = x + 1 / max(x, cols) }\n", "test").front();
+  Tally tally;
+  try_schedules(norm, shapes()[4], mixes().front(), 1, tally); // lanes that are full: an empty one may be left out
+  report(tally);
+  EXPECT_GT(tally.caught(), 0);
+  EXPECT_TRUE(tally.escaped.empty());
+}
+
+} // namespace
+} // namespace normforge::testing
