@@ -4,6 +4,10 @@
 #include <cstdlib>
 #include <random>
 
+#include <gtest/gtest.h>
+
+#include "codegen/check/tolerance.h"
+
 namespace normforge::testing {
 
 std::vector<int64_t> Shape::of(const Norm &norm) const {
@@ -66,6 +70,41 @@ Problem fixed(Problem problem, const std::vector<int64_t> &extents) {
   for (size_t i = 0; i < extents.size(); ++i)
     problem.extents[i] = {extents[i], extents[i]};
   return problem;
+}
+
+Problem in_place(Problem problem) {
+  const Program &program = problem.norm->program;
+  const auto bytes = [&](size_t t) { return info(*problem.dtypes[t]).bytes; };
+  for (size_t t = 0; t < program.tensors.size() && problem.in_place.empty(); ++t)
+    if (program.tensors[t].role == Tensor::output && problem.wants(int(t)) && bytes(t) == bytes(0) &&
+        problem.layouts[t] == problem.layouts.front() && program.axes_of(program.tensors[t]) == program.axes_of(program.tensors.front()))
+      problem.in_place.emplace_back(int(t), 0);
+  return problem;
+}
+
+void expect_near(const Problem &problem, const KernelCall &call, const std::map<std::string, ReferenceArray> &reference) {
+  for (const auto &[name, want] : reference) {
+    const auto t = size_t(problem.norm->program.tensor_named(name));
+    const Tolerance allowed = tolerance(problem, *problem.dtypes[t]);
+    for (size_t i = 0; i < want.values.size(); ++i)
+      ASSERT_TRUE(allowed.accepts(call.value(name, i), want.values[i]))
+          << name << "[" << i << "]: " << call.value(name, i) << ", reference " << want.values[i];
+  }
+}
+
+std::vector<Schedule> all_schedules(const Backend &backend, const SweepPlan &plan, const Target &target) {
+  std::vector<Schedule> all{backend.default_schedule(plan, target)};
+  for (size_t knob = 0; knob < backend.knobs().size(); ++knob) {
+    std::vector<Schedule> next;
+    for (const Schedule &schedule : all)
+      for (const int64_t value : backend.knobs()[knob].values) {
+        next.push_back(schedule);
+        next.back().mapping.values[knob] = value;
+      }
+    all = std::move(next);
+  }
+  std::erase_if(all, [&](const Schedule &schedule) { return backend.inapplicable(plan, schedule, target).has_value(); });
+  return all;
 }
 
 std::vector<Schedule> sample_schedules(const Backend &backend, const SweepPlan &plan, const Target &target, int count, uint64_t seed) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codegen/backend.h"
+#include "codegen/check/kernel_call.h"
 #include "dsl/problem.h"
 
 namespace normforge::testing {
@@ -41,9 +42,18 @@ std::vector<CatalogueCase> catalogue_cases(const std::function<bool(const Shape 
 Problem problem_of(const NormRef &, const Mix &);
 Problem fixed(Problem, const std::vector<int64_t> &extents);
 
+/// With an output in the memory of the first input, where the library's calls may have it there.
+Problem in_place(Problem);
+
+/// Every element of a call's outputs is within tolerance of the reference; a failure of the running test otherwise.
+void expect_near(const Problem &, const KernelCall &, const std::map<std::string, ReferenceArray> &reference);
+
 /// `count` schedules with the numerics of the default or the other algorithm, drawn by seed from the knob table, each applicable; the
 /// default first, and second (though `count` be 1) its mapping with the other algorithm.
 std::vector<Schedule> sample_schedules(const Backend &, const SweepPlan &, const Target &, int count, uint64_t seed);
+
+/// Every schedule with the numerics of the default that a search can reach: all values of the knob table, where they are applicable.
+std::vector<Schedule> all_schedules(const Backend &, const SweepPlan &, const Target &);
 
 /// The targets of the x86 backend that this machine runs.
 std::vector<const Target *> runnable_targets();

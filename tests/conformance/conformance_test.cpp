@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "codegen/check/kernel_call.h"
-#include "codegen/check/tolerance.h"
 #include "codegen/loader.h"
 #include "dsl/error.h"
 #include "tests/conformance/cases.h"
@@ -20,16 +19,6 @@ std::vector<CatalogueCase> cases() {
 }
 
 class Conformance : public ::testing::TestWithParam<CatalogueCase> {};
-
-void expect_near(const Problem &problem, const KernelCall &call, const std::map<std::string, ReferenceArray> &reference) {
-  for (const auto &[name, want] : reference) {
-    const size_t t = size_t(problem.norm->program.tensor_named(name));
-    const Tolerance allowed = tolerance(problem, *problem.dtypes[t]);
-    for (size_t i = 0; i < want.values.size(); ++i)
-      ASSERT_TRUE(allowed.accepts(call.value(name, i), want.values[i]))
-          << name << "[" << i << "]: " << call.value(name, i) << ", reference " << want.values[i];
-  }
-}
 
 TEST_P(Conformance, ReferenceAndEveryLevelAndScheduleAgree) {
   const auto &[norm, shape, mix] = GetParam();

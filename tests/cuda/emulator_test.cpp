@@ -1,11 +1,12 @@
-// Every norm of the catalogue as a CUDA kernel, on the emulator: against the f64 reference, in several orders of threads, and with x86's
-// numerics half against the x86 kernel, bit for bit.
+// Every norm of the catalogue as a CUDA kernel, on the emulator: against the f64 reference, in several orders of threads, on aligned memory
+// and not, in place, and with x86's numerics half against the x86 kernel, bit for bit. Which dtypes, extents and schedules, a seed draws;
+// the long run takes all.
+#include <algorithm>
 #include <cstdlib>
 
 #include <gtest/gtest.h>
 
 #include "codegen/check/kernel_call.h"
-#include "codegen/check/tolerance.h"
 #include "codegen/emulator.h"
 #include "codegen/loader.h"
 #include "dsl/error.h"
@@ -15,32 +16,48 @@ namespace normforge::testing {
 namespace {
 
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
-constexpr uint64_t kOrders[] = {0, 1, 17}; ///< ascending, descending, any
+
+uint64_t seed_of(const Norm &norm) { return std::hash<std::string>()(norm.program.name); }
 
 std::vector<CatalogueCase> cases() {
-  return catalogue_cases([](const Shape &shape, const Mix &mix, size_t picked) {
+  const auto drawn = [](const auto &table, uint64_t seed) { return &table[seed % table.size()]; };
+  std::vector<CatalogueCase> all = catalogue_cases([](const Shape &shape, const Mix &mix, size_t picked) {
     return mix.brief && &shape == &shapes()[mix.first == DType::f32 ? 0 : picked % 2 ? 2 : 4];
   });
+  for (const NormRef &norm : catalogue())
+    if (const Mix *mix = drawn(mixes(), seed_of(*norm) / 7); !kLong && !mix->brief)
+      all.push_back({norm, drawn(shapes(), seed_of(*norm)), mix});
+  return all;
 }
 
-/// What a schedule gives in each order of threads; one text, or the test has failed.
+/// What a schedule gives on all ways to call it, and in each order of threads; one text, or the test has failed.
 std::string emulated_bits(const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const Target &gpu,
                           const std::vector<int64_t> &extents, const ReferenceInputs &inputs,
                           const std::function<void(const KernelCall &)> &check = {}) {
   const Kernel kernel = compile_for_emulator(plan, schedule, gpu, "kernel");
   const LoadedKernel loaded(kernel);
+  struct Way {
+    uint64_t order; ///< of threads: ascending, descending, any
+    bool in_place;
+    CallOptions options;
+  };
+  const Way ways[] = {{0, false, {.side = Guarded::at_start, .padding = 3}},
+                      {1, false, {.side = Guarded::at_end, .padding = 4, .pieces = 2}},
+                      {17, true, {.side = Guarded::at_start, .offset = 1, .padding = 5}}};
+  // What a ragged row leaves unwritten is, in place, the input.
+  const bool ragged = std::ranges::any_of(problem.norm->program.axes, [](const Axis &axis) { return axis.length >= 0; });
   std::string bits;
-  for (uint64_t order : kOrders) {
-    set_emulated_order(order);
-    KernelCall call(problem, extents, inputs, {.side = order ? Guarded::at_end : Guarded::at_start, .pieces = order == 1 ? 2 : 1});
+  for (const Way &way : ways) {
+    set_emulated_order(way.order);
+    KernelCall call(way.in_place && !ragged ? in_place(problem) : problem, extents, inputs, way.options);
     call.run(kernel, loaded);
     EXPECT_EQ(take_emulator_fault(), "");
-    if (order == 0) {
+    if (bits.empty()) {
       bits = call.output_bits();
       if (check)
         check(call);
     }
-    EXPECT_TRUE(bits == call.output_bits()) << "order " << order << " of threads changes bits";
+    EXPECT_TRUE(bits == call.output_bits()) << "order " << way.order << " of threads changes bits";
   }
   return bits;
 }
@@ -68,14 +85,7 @@ TEST_P(Emulated, ReferenceAndEveryOrderAndX86Agree) {
     ASSERT_FALSE(norm->program.requirements.empty());
     return;
   }
-  const auto near = [&](const KernelCall &call) {
-    for (const auto &[name, want] : reference) {
-      const Tolerance allowed = tolerance(exact, *exact.dtypes[size_t(norm->program.tensor_named(name))]);
-      for (size_t i = 0; i < want.values.size(); ++i)
-        ASSERT_TRUE(allowed.accepts(call.value(name, i), want.values[i]))
-            << name << "[" << i << "]: " << call.value(name, i) << ", reference " << want.values[i];
-    }
-  };
+  const auto near = [&](const KernelCall &call) { expect_near(exact, call, reference); };
   const Target &gpu = find_target("sm_90"), &cpu = host_target();
   const Backend &cuda = backend_for(gpu), &x86 = backend_for(cpu);
   const auto emulate = [&](const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const auto &check) {
@@ -85,7 +95,9 @@ TEST_P(Emulated, ReferenceAndEveryOrderAndX86Agree) {
   const SweepPlan open_plan = make_sweep_plan(open), plan = make_sweep_plan(exact);
   emulate(open, open_plan, cuda.default_schedule(open_plan, gpu), near);
   std::string first;
-  for (const Schedule &schedule : sample_schedules(cuda, plan, gpu, kLong ? 12 : 2, std::hash<std::string>()(norm->program.name))) {
+  const bool every = kLong && mix->brief && shape == &shapes()[mix->first == DType::f32 ? 0 : 2];
+  for (const Schedule &schedule :
+       every ? all_schedules(cuda, plan, gpu) : sample_schedules(cuda, plan, gpu, kLong ? 12 : 2, seed_of(*norm))) {
     const std::string bits = emulate(exact, plan, schedule, near);
     if (first.empty())
       first = bits;
@@ -103,6 +115,35 @@ TEST_P(Emulated, ReferenceAndEveryOrderAndX86Agree) {
   const Schedule same = with_numerics(cuda, plan, gpu, pinned.numerics);
   EXPECT_TRUE(emulate(exact, plan, same, near) == call.output_bits()) << "bits differ from x86's";
 }
+
+/// Memory in every order of the first tensor's axes, and tensors with gaps: inner reductions become outer or mixed ones.
+class EmulatedLayout : public ::testing::TestWithParam<NormRef> {};
+
+TEST_P(EmulatedLayout, EveryMemoryOrderAndStridesAreServed) {
+  const NormRef norm = GetParam();
+  const Target &gpu = find_target("sm_80");
+  const Backend &cuda = backend_for(gpu);
+  const Mix &mix = mixes()[seed_of(*norm) / 3 % mixes().size()];
+  const std::vector<int64_t> extents = shapes().front().of(*norm);
+  Problem problem = fixed(problem_of(norm, mix), extents);
+  const ReferenceInputs inputs = make_inputs(problem, extents, {.seed = 11, .mean = 0.5});
+  const auto reference = evaluate(problem, extents, inputs);
+  for (size_t turn = 0; turn < problem.order.size(); ++turn) {
+    for (size_t t = 0; t < problem.layouts.size(); ++t)
+      problem.layouts[t] = Layout((t + turn) % 3);
+    SCOPED_TRACE(to_text(problem));
+    const SweepPlan plan = make_sweep_plan(problem);
+    const Schedule schedule = cuda.default_schedule(plan, gpu);
+    if (cuda.inapplicable(plan, schedule, gpu)) // a ragged axis outside those of its lengths
+      EXPECT_TRUE(std::ranges::any_of(norm->program.axes, [](const Axis &axis) { return axis.length >= 0; }));
+    else
+      emulated_bits(problem, plan, schedule, gpu, extents, inputs, [&](const KernelCall &call) { expect_near(problem, call, reference); });
+    std::ranges::rotate(problem.order, problem.order.begin() + 1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, EmulatedLayout, ::testing::ValuesIn(catalogue()),
+                         [](const auto &info) { return info.param->program.name; });
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, Emulated, ::testing::ValuesIn(cases()), [](const auto &info) {
   return info.param.norm->program.name + "_" + info.param.shape->label + "_" + info.param.mix->label;
