@@ -22,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 constexpr int kColdRounds = 9;
+constexpr int kPlacements = 4;               ///< of the tensors in memory, by turns: which kernel is faster may depend on it
+constexpr int64_t kPlacedBytes = 16 << 20;   ///< of tensors; larger ones lie on pages enough for every placement
 constexpr int kFirstRounds = 3, kCrowd = 16; ///< rounds of a stage while there are more than kCrowd
 constexpr int kMiddleRounds = 5;
 constexpr size_t kLeastContenders = 4; ///< that are let in however long it takes; a call on gigabytes takes long
@@ -65,7 +67,9 @@ class Contest {
 public:
   Contest(const Problem &problem, const Target &target, const Problem &shape, const MeasureOptions &options, Regime regime,
           const Send &send)
-      : options(options), regime(regime), send(send), work(shape, options.seed, regime == Regime::cold ? options.rotation_bytes : 0),
+      : options(options), regime(regime), send(send),
+        work(shape, options.seed, regime == Regime::warm && tensor_bytes(shape) <= kPlacedBytes ? kPlacements : 1,
+             regime == Regime::cold ? options.rotation_bytes : 0),
         problem(problem), target(target), extents(fixed_extents(shape)), scalars(scalar_values(shape.norm->program, {})),
         random(options.seed) {}
 
@@ -94,6 +98,8 @@ public:
 
   /// One sample of each contender and the default's twin, in a random order.
   void round() {
+    if (regime == Regime::warm)
+      turn = rounds % work.sets();
     std::vector<size_t> order; // the twin is one past the last
     for (size_t c = 0; c <= contenders.size(); ++c)
       order.push_back(c);
@@ -138,12 +144,13 @@ private:
   std::vector<char> expected;
   std::vector<Contender> contenders; ///< the default first
   int rounds = 0;
-  int turn = 0; ///< the set of the next cold call
+  int turn = 0; ///< the set of the next cold call, of all warm ones of a round
 
   double calls(Contender &contender) { return calls(contender, contender.calls); }
 
   /// Seconds that so many calls take. Where a call overwrites its input, that is put back between the calls, which are timed one by one.
   double calls(Contender &contender, int64_t count) {
+    contender.call.rebind(work.tensors(turn));
     if (!work.restores()) {
       const auto start = Clock::now();
       for (int64_t i = 0; i < count; ++i)
@@ -153,7 +160,7 @@ private:
     double seconds = 0;
     for (int64_t i = 0; i < count; ++i) {
       if (regime == Regime::warm)
-        work.restore(0);
+        work.restore(turn);
       else if (turn == 0) // all sets at once, so that each is out of the caches again when its turn comes
         for (int set = 0; set < work.sets(); ++set)
           work.restore(set);

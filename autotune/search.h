@@ -45,6 +45,7 @@ struct SearchOptions {
   std::string directory;     ///< where paths of norms start
   std::string cache;         ///< directory of compiled kernels; empty: none
   double limit_seconds = 10; ///< after which a silent kernel counts as hung
+  Warn warn;                 ///< is told of lines of the database that are damaged, and passed over
 };
 
 /// Where a search stands, for a line that a person watches.

@@ -57,13 +57,21 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
       found.push_back(schedule);
     return fits;
   };
-  for (size_t knob = 0; knob < knobs.size(); ++knob)
+  for (size_t knob = 0; knob < knobs.size(); ++knob) {
+    const auto pair = std::ranges::find(knobs, knobs[knob].together, &Knob::name);
     for (int64_t value : knobs[knob].values) {
       Schedule schedule = center;
       schedule.mapping.values[knob] = value;
-      if (value == center.mapping.values[knob] || add(schedule))
+      if (value == center.mapping.values[knob])
         continue;
-      bool fits = false; // beside another value of the first knob that makes room
+      bool fits = add(schedule);
+      if (pair != knobs.end())
+        for (int64_t other : pair->values) {
+          Schedule both = schedule;
+          both.mapping.values[size_t(pair - knobs.begin())] = other;
+          fits |= add(both);
+        }
+      // Else beside another value of the first knob that makes room.
       for (size_t other = 0; other < knobs.size() && !fits; ++other)
         for (int64_t room : knobs[other].values)
           if (other != knob && room != center.mapping.values[other]) {
@@ -72,6 +80,7 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
             fits |= add(both);
           }
     }
+  }
   if (space.numerics)
     for (const Numerics &numerics : other_numerics(center.numerics))
       add({numerics, center.mapping});

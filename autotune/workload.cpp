@@ -33,14 +33,19 @@ int64_t rotation_bytes(const std::vector<int64_t> &caches) {
 
 void Workload::Unmap::operator()(char *data) const { ::munmap(data, bytes); }
 
-Workload::Workload(const Problem &shape, uint64_t seed, int64_t least_bytes) {
+/// From page to page where a set begins with 0, as large allocations lie; some lines further for each tensor in the others.
+char *Workload::at(const Part &part, int set) const {
+  return memory.get() + set * set_bytes + part.offset + part.index * set * 3 * kLine % kPage;
+}
+
+Workload::Workload(const Problem &shape, uint64_t seed, int least_sets, int64_t least_bytes) {
   const Program &program = shape.norm->program;
   std::vector<Part> parts(program.tensors.size());
   for (size_t t = 0; t < program.tensors.size(); ++t)
     if (present(shape, int(t))) {
       const int64_t bytes = elements(shape, program.tensors[t]) * info(*shape.dtypes[t]).bytes;
-      parts[t] = {set_bytes + int64_t(t) * 3 * kLine % kPage, bytes, *shape.dtypes[t]};
-      set_bytes = round_up(parts[t].offset + bytes, kPage) + kPage;
+      parts[t] = {set_bytes, bytes, int64_t(t), *shape.dtypes[t]};
+      set_bytes += round_up(bytes, kPage) + 2 * kPage; // room to move, and a page between
     }
   for (const auto &[output, input] : shape.in_place)
     parts[size_t(output)] = parts[size_t(input)];
@@ -52,7 +57,7 @@ Workload::Workload(const Problem &shape, uint64_t seed, int64_t least_bytes) {
       outputs.push_back(parts[t]);
   }
   set_bytes = std::max(set_bytes, kPage);
-  count = int(std::max<int64_t>(1, (least_bytes + set_bytes - 1) / set_bytes));
+  count = int(std::max<int64_t>(least_sets, (least_bytes + set_bytes - 1) / set_bytes));
   const size_t bytes = size_t(count) * size_t(set_bytes);
   void *mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED)
@@ -61,7 +66,7 @@ Workload::Workload(const Problem &shape, uint64_t seed, int64_t least_bytes) {
   for (int set = 0; set < count; ++set) {
     std::vector<void *> &tensors = pointers.emplace_back(parts.size());
     for (size_t t = 0; t < parts.size(); ++t)
-      tensors[t] = present(shape, int(t)) ? at(set) + parts[t].offset : nullptr;
+      tensors[t] = present(shape, int(t)) ? at(parts[t], set) : nullptr;
   }
   fill(shape, seed, parts);
 }
@@ -74,7 +79,7 @@ void Workload::fill(const Problem &shape, uint64_t seed, const std::vector<Part>
     if (!parts[t].bytes || program.tensors[t].role == Tensor::output)
       continue;
     SampleValues sample(shape, int(t), extents, {});
-    char *data = at(0) + parts[t].offset;
+    char *data = at(parts[t], 0);
     const int64_t n = elements(shape, program.tensors[t]), made = std::min(n, kPattern);
     for (int64_t i = 0; i < made; ++i)
       store_element(*shape.dtypes[t], data, size_t(i), sample.next(random));
@@ -84,29 +89,30 @@ void Workload::fill(const Problem &shape, uint64_t seed, const std::vector<Part>
   }
   poison(0);
   for (const Part &part : overwritten)
-    pristine.insert(pristine.end(), at(0) + part.offset, at(0) + part.offset + part.bytes);
+    pristine.insert(pristine.end(), at(part, 0), at(part, 0) + part.bytes);
   for (int set = 1; set < count; ++set)
-    std::memcpy(at(set), at(0), size_t(set_bytes));
+    for (const Part &part : parts)
+      std::memcpy(at(part, set), at(part, 0), size_t(part.bytes));
 }
 
 void Workload::restore(int set) const {
   const char *from = pristine.data();
   for (const Part &part : overwritten) {
-    std::memcpy(at(set) + part.offset, from, size_t(part.bytes));
+    std::memcpy(at(part, set), from, size_t(part.bytes));
     from += part.bytes;
   }
 }
 
 void Workload::poison(int set) const {
   for (const Part &part : outputs)
-    std::memset(at(set) + part.offset, 0xff, size_t(part.bytes));
+    std::memset(at(part, set), 0xff, size_t(part.bytes));
 }
 
 std::vector<char> Workload::results(int set) const {
   std::vector<char> bytes;
   for (const std::vector<Part> *parts : {&overwritten, &outputs})
     for (const Part &part : *parts)
-      bytes.insert(bytes.end(), at(set) + part.offset, at(set) + part.offset + part.bytes);
+      bytes.insert(bytes.end(), at(part, set), at(part, set) + part.bytes);
   return bytes;
 }
 

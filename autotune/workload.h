@@ -18,9 +18,9 @@ inline constexpr int64_t kMostRotation = 256 << 20; ///< bytes
 
 class Workload {
 public:
-  /// At least `least_bytes` of sets for a problem of fixed extents, filled from `seed`: one set when 0. Throws UserError when there is no
-  /// memory.
-  Workload(const Problem &shape, uint64_t seed, int64_t least_bytes);
+  /// At least `least_sets` sets and `least_bytes` of them for a problem of fixed extents, filled from `seed`. Tensors lie otherwise to each
+  /// other in each set. Throws UserError when there is no memory.
+  Workload(const Problem &shape, uint64_t seed, int least_sets, int64_t least_bytes = 0);
 
   int sets() const { return count; }
   /// By tensor of the norm; null: absent.
@@ -39,7 +39,7 @@ public:
 
 private:
   struct Part {
-    int64_t offset = 0, bytes = 0;
+    int64_t offset = 0, bytes = 0, index = 0;
     DType dtype = DType::f32;
   };
   struct Unmap {
@@ -53,7 +53,7 @@ private:
   std::vector<Part> overwritten, outputs; ///< within a set: inputs that a call writes, and memory that it only writes
   std::vector<char> pristine;             ///< bytes of `overwritten`, one after the other
 
-  char *at(int set) const { return memory.get() + set * set_bytes; }
+  char *at(const Part &, int set) const;
   void fill(const Problem &shape, uint64_t seed, const std::vector<Part> &parts);
 };
 

@@ -137,10 +137,12 @@ Question stored_question(const Database &database, const Problem &problem, const
   return question;
 }
 
+void warn(const std::string &text) { std::fprintf(stderr, "normforge: %s\n", text.c_str()); }
+
 Database load_database(const std::string &path) {
   if (!std::filesystem::exists(path))
     throw UserError("cannot read '" + path + "': there is no such file; 'normforge tune' makes it");
-  return read_database(path, [](const std::string &warning) { std::fprintf(stderr, "normforge: %s\n", warning.c_str()); });
+  return read_database(path, warn);
 }
 
 Lockfile read_lockfile(const std::string &path) {

@@ -25,8 +25,6 @@ using llvm::formatv;
 using llvm::json::Array;
 using llvm::json::Object;
 
-const Warn kSayWarning = [](const std::string &warning) { std::fprintf(stderr, "normforge: %s\n", warning.c_str()); };
-
 std::string count_of(size_t count, const char *noun) { return std::to_string(count) + " " + noun + (count == 1 ? "" : "s"); }
 
 // merge
@@ -55,7 +53,7 @@ void merge_files(const MergeFlags &flags) {
     records = database.records().size();
     return database;
   };
-  rewrite_database(flags.database, unite, kSayWarning);
+  rewrite_database(flags.database, unite, warn);
   if (flags.json)
     print_json(Object{{"database", flags.database}, {"records", int64_t(records)}, {"new", int64_t(fresh)}, {"grown", int64_t(grown)}});
   else
@@ -108,7 +106,7 @@ void prune(const PruneFlags &flags) {
           kept.add(record);
       return kept;
     };
-    rewrite_database(flags.database, keep, kSayWarning);
+    rewrite_database(flags.database, keep, warn);
   }
   const size_t kept = database.records().size() - dropped.size();
   if (flags.json) {

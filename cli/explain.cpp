@@ -1,5 +1,6 @@
 // normforge explain: what was tried for a problem, how the schedules rank, which knobs made the difference, and why others were rejected.
 #include <map>
+#include <set>
 
 #include "autotune/effects.h"
 #include "cli/answers.h"
@@ -8,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/standings.h"
 #include "cli/verbs.h"
+#include "codegen/inner_loops.h"
 #include "dsl/error.h"
 #include "dsl/words.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -36,11 +38,26 @@ std::string rejections_text(const Answer &answer, const std::string &by_default)
   return text;
 }
 
+/// What the innermost loops of a schedule's kernel execute.
+std::string loops_text(const Question &question, const std::string &schedule) {
+  const Target &target = find_target(question.target);
+  const Backend &backend = backend_for(target);
+  const SweepPlan plan = make_sweep_plan(question.problem);
+  StageText stages;
+  backend.compile(plan, parse_schedule(schedule, backend.knobs(), backend.default_schedule(plan, target)), target, "kernel", &stages);
+  return "  an iteration of each innermost loop, " + difference(schedule, question.default_schedule) + ":\n" + loop_table(stages.assembly);
+}
+
 std::string explanation(const Answer &answer, const Question &question, int most) {
   std::string text = to_text(question.problem) + "\n" + question.target + " on " + question.device + ", " + question.compiler + "\n";
   text += "default: " + question.default_schedule + "\n";
   for (const Band &band : answer.bands)
     text += llvm::formatv("chosen for {0}: {1}\n", to_text(band.problem), difference(band.schedule, question.default_schedule));
+  std::set<std::string> schedules{question.default_schedule};
+  for (const Band &band : answer.bands)
+    schedules.insert(band.schedule);
+  for (const std::string &schedule : schedules)
+    text += loops_text(question, schedule);
   for (const ShapeResult &shape : answer.shapes)
     text += cli::text(shape, parse_fingerprint(question.device), most);
   return text + rejections_text(answer, question.default_schedule);

@@ -3,6 +3,7 @@
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "codegen/inner_loops.h"
 #include "codegen/package/files.h"
 #include "codegen/resources.h"
 #include "dsl/error.h"
@@ -77,6 +78,7 @@ constexpr Stage kStages[] = {
     {"schedule", "", [](const Request &request) { return request.schedule(); }},
     {"mlir", "", [](const Request &request) { return request.compiled().mlir; }},
     {"llvm", "", [](const Request &request) { return request.compiled().llvm; }},
+    {"loops", "x86", [](const Request &request) { return loop_table(request.compiled().assembly); }},
     {"asm", "x86", [](const Request &request) { return request.compiled().assembly; }},
     {"ptx", "cuda", [](const Request &request) { return request.compiled().assembly; }},
     {"resources", "cuda", [](const Request &request) { return request.resources(); }},
@@ -131,7 +133,7 @@ void show(const Options &options) {
 
 void add_show(CLI::App &program) {
   CLI::App *verb =
-      program.add_subcommand("show", "Show a norm or a problem at a stage: norm, sweeps, schedule, mlir, llvm, asm, ptx, resources");
+      program.add_subcommand("show", "Show a norm or a problem at a stage: norm, sweeps, schedule, mlir, llvm, loops, asm, ptx, resources");
   verb->footer("Examples:\n"
                "  normforge show layer_norm                                      its text\n"
                "  normforge show my_norm.norm --stage=sweeps                     its passes over the data\n"
@@ -144,7 +146,9 @@ void add_show(CLI::App &program) {
   auto options = std::make_shared<Options>();
   verb->add_option("NORM", options->words, "A norm's name or file, then words of a problem: axis=extent, tensor=dtype, outputs=…")
       ->type_name("");
-  verb->add_option("--stage", options->stage, "norm (the default), sweeps, schedule, mlir, llvm, asm; ptx or resources of a GPU's kernel")
+  verb->add_option("--stage", options->stage,
+                   "norm (the default), sweeps, schedule, mlir, llvm, asm; loops: what the innermost ones execute; ptx or resources of a "
+                   "GPU's kernel")
       ->type_name("STAGE");
   verb->add_option("--after", options->after, "With --stage=norm: the dialect after this pass")->type_name("PASS");
   verb->add_flag("--passes", options->passes, "List the passes that --after knows");

@@ -87,6 +87,7 @@ void tune(const TuneFlags &flags) {
   options.numerics = flags.numerics;
   options.pin = flags.pin;
   options.database = flags.database;
+  options.warn = warn;
   options.cache = flags.cache.empty() ? default_cache_directory() : flags.cache;
   options.directory = std::filesystem::path(flags.problems).parent_path();
   if (!flags.pack.empty())

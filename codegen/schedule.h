@@ -38,6 +38,7 @@ struct Knob {
   std::string_view help;                   ///< one line: what it does and when it wins
   std::span<const int64_t> values;         ///< what a search tries, the neutral value first
   std::span<const std::string_view> words; ///< spelled values (words[v] for value v); empty: a number, `K`/`M` suffixes allowed
+  std::string_view together = {};          ///< another knob: one alone doesn't show what both are worth, so a search tries them in pairs
 };
 
 /// Values for the rows of a knob table, in table order.

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "autotune/device.h"
 #include "autotune/finalists.h"
-#include "autotune/measure.h"
 #include "autotune/shapes.h"
-#include "autotune/workload.h"
+#include "autotune/timed_records.h"
 #include "codegen/hash.h"
 
 namespace normforge {
@@ -103,29 +101,19 @@ std::vector<size_t> Trials::finalists() const {
 void Trials::time(const Problem &shape, const std::vector<size_t> &entrants, bool confirms, double seconds) {
   std::vector<size_t> all{0};
   all.insert(all.end(), entrants.begin(), entrants.end());
-  std::vector<const Kernel *> kernels;
-  std::vector<bool> same_bits;
-  for (size_t i : all) {
-    kernels.push_back(&trials[i].kernel);
-    same_bits.push_back(trials[i].same_bits);
-  }
-  MeasureOptions how{.threads = question.threads, .seed = options.seed, .seconds = seconds};
-  how.rounds = confirms ? options.confirm_rounds : options.search_rounds;
-  how.confirms = confirms;
-  how.pin = options.pin;
-  how.rotation_bytes = rotation_bytes(parse_fingerprint(question.device).cache);
-  how.silence_seconds = options.limit_seconds;
-  std::vector<Timings> timings = measure(question.problem, target, shape, kernels, same_bits, how, [](int) {}, nullptr);
-  std::vector<Record> records;
-  for (size_t i = 0; i < all.size(); ++i) {
-    Trial &trial = trials[all[i]];
-    trial.rejected = timings[i].rejected;
-    Record record{key(shape, trial), trial.rejected, trial.deviation, std::move(timings[i].samples)};
-    std::ranges::sort(record.samples);
-    if (!record.samples.empty() || !record.rejected.empty())
-      records.push_back(std::move(record));
-  }
-  keep(shape, std::move(records));
+  std::vector<Entry> entries;
+  for (size_t i : all)
+    entries.push_back({key(shape, trials[i]), &trials[i].kernel, trials[i].same_bits, trials[i].deviation});
+  const MeasureOptions how{.seed = options.seed,
+                           .seconds = seconds,
+                           .rounds = confirms ? options.confirm_rounds : options.search_rounds,
+                           .confirms = confirms,
+                           .pin = options.pin,
+                           .silence_seconds = options.limit_seconds};
+  std::vector<Record> records = timed_records(question, target, shape, entries, how, [](int) {}, nullptr);
+  for (size_t i = 0; i < all.size(); ++i)
+    trials[all[i]].rejected = records[i].rejected;
+  keep(shape, telling(std::move(records)));
 }
 
 } // namespace normforge

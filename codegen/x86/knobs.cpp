@@ -26,7 +26,7 @@ constexpr Knob kKnobs[] = {
      kTile,
      {}},
     {"keep", "what later sweeps need of a point: read and computed again, kept in a row buffer, or kept in registers (short fixed rows)",
-     kKeep, kKeepWords},
+     kKeep, kKeepWords, "rows"},
     {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
     {"prefetch", "groups of rows ahead that the second sweep fetches: hides the latency of the outer caches", kPrefetch, {}},
     {"split", "parts of a row that threads share, chunk by chunk: for few rows that are long; wants a workspace", kSplit, {}},
