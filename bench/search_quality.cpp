@@ -7,9 +7,11 @@
 #include <map>
 #include <unistd.h>
 
+#include "autotune/device.h"
 #include "autotune/measure.h"
 #include "autotune/search.h"
 #include "autotune/space.h"
+#include "autotune/workload.h"
 #include "codegen/hash.h"
 #include "dsl/error.h"
 
@@ -41,7 +43,7 @@ constexpr std::string_view kProblems[] = {
     "batch_norm_train batch=64 channel=256 space=1 outputs=y",
 };
 constexpr std::string_view kOpen[] = {"rows", "unroll", "keep", "prefetch", "tile"}; ///< knobs of the small space
-constexpr int kFinalists = 6;                                                        ///< of the whole space, in the last comparison
+constexpr int kFinalists = 12;                                                       ///< of the whole space, in the last comparison
 constexpr uint64_t kSeeds[] = {1, 2};
 
 using Clock = std::chrono::steady_clock;
@@ -70,21 +72,25 @@ private:
   const Backend &real;
 };
 
-/// Warm samples by round, and the first kernel's second ones.
+/// Samples by round, and the first kernel's second ones.
 struct Times {
   std::map<int, double> first, twin;
 };
+struct WarmAndCold {
+  Times warm, cold;
+};
 
-std::vector<Times> sample(const SweepPlan &plan, const Target &target, const std::vector<const Kernel *> &kernels, int rounds,
-                          int survivors, uint64_t seed) {
-  const MeasureOptions options{.seed = seed, .rounds = rounds, .survivors = survivors};
+std::vector<WarmAndCold> sample(const SweepPlan &plan, const Target &target, const std::vector<const Kernel *> &kernels,
+                                const MeasureOptions &options) {
   const std::vector<Timings> timings = measure(
       plan.problem, target, plan.problem, kernels, std::vector<bool>(kernels.size(), true), options, [](int) {}, [] { return false; });
-  std::vector<Times> times(kernels.size());
+  std::vector<WarmAndCold> times(kernels.size());
   for (size_t k = 0; k < kernels.size(); ++k)
-    for (const Samples &samples : timings[k].samples)
+    for (const Samples &samples : timings[k].samples) {
+      Times &of = samples.regime == Regime::cold ? times[k].cold : times[k].warm;
       for (size_t i = 0; i < samples.rounds.size(); ++i)
-        (samples.twin ? times[k].twin : times[k].first)[samples.rounds[i]] = samples.seconds[i];
+        (samples.twin ? of.twin : of.first)[samples.rounds[i]] = samples.seconds[i];
+    }
   return times;
 }
 
@@ -94,6 +100,15 @@ LogRatio ratio(const std::map<int, double> &times, const std::map<int, double> &
     if (const auto at = base.find(round); at != base.end())
       logs.push_back(std::log(seconds / at->second));
   return summarize(logs);
+}
+
+/// Whether a search must not choose the kernel, as autotune/choose.h has it: it loses more with cold caches than it gains with warm ones.
+bool loses_cold(const WarmAndCold &kernel, const WarmAndCold &by_default) {
+  if (by_default.cold.twin.empty())
+    return false;
+  const ShapeResult shape{.cold_noise = noise_floor(ratio(by_default.cold.twin, by_default.cold.first))};
+  return normforge::loses_cold(
+      shape, {.confirmed = ratio(kernel.warm.first, by_default.warm.first), .cold = ratio(kernel.cold.first, by_default.cold.first)});
 }
 
 /// A directory for a search's database, gone with the object.
@@ -152,10 +167,10 @@ SearchCell search_quality(std::string_view text, const Target &target, double qu
   std::vector<const Kernel *> all;
   for (const Kernel &kernel : kernels)
     all.push_back(&kernel);
-  const std::vector<Times> times = sample(plan, target, all, 15, 2 * kFinalists, 7);
+  const std::vector<WarmAndCold> times = sample(plan, target, all, {.seed = 7, .rounds = 15, .survivors = 2 * kFinalists});
   std::vector<double> logs; // against the default
-  for (const Times &each : times)
-    logs.push_back(ratio(each.first, times[0].first).value);
+  for (const WarmAndCold &each : times)
+    logs.push_back(ratio(each.warm.first, times[0].warm.first).value);
   std::vector<size_t> order(kernels.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
@@ -183,29 +198,31 @@ SearchCell search_quality(std::string_view text, const Target &target, double qu
   for (size_t i = 0; i < order.size() && i < size_t(kFinalists); ++i)
     enter(order[i]);
 
-  // Those that were found beside the best of the whole space, on fresh samples.
+  // Those that were found beside the best of the whole space that a search may choose, on fresh samples.
   std::vector<const Kernel *> last;
   for (size_t i : finalists)
     last.push_back(&kernels[i]);
-  const std::vector<Times> fresh = sample(plan, target, last, 41, int(last.size()), 8);
-  std::map<size_t, LogRatio> by_kernel;
-  for (size_t i = 0; i < finalists.size(); ++i)
-    by_kernel[finalists[i]] = ratio(fresh[i].first, fresh[0].first);
+  const std::vector<WarmAndCold> fresh =
+      sample(plan, target, last, {.seed = 8, .rounds = 41, .confirms = true, .rotation_bytes = rotation_bytes(this_device().cache)});
+  size_t best = 0;
+  for (size_t i = 0; i < finalists.size(); ++i) {
+    logs[finalists[i]] = ratio(fresh[i].warm.first, fresh[0].warm.first).value;
+    if (logs[finalists[i]] < logs[best] && !loses_cold(fresh[i], fresh[0]))
+      best = finalists[i];
+  }
   const auto place = [&](size_t kernel) { return size_t(std::ranges::find(finalists, kernel) - finalists.begin()); };
-  const size_t best = std::ranges::min_element(by_kernel, {}, [](const auto &entry) { return entry.second.value; })->first;
+  const auto between = [&](size_t kernel, size_t other) { return ratio(fresh[place(kernel)].warm.first, fresh[place(other)].warm.first); };
   cell.best = texts[best];
-  cell.gain = std::exp(-by_kernel[best].value);
-  cell.noise = noise_floor(ratio(fresh[0].twin, fresh[0].first));
-  for (const auto &[kernel, measured] : by_kernel)
-    logs[kernel] = measured.value;
+  cell.gain = std::exp(-logs[best]);
+  cell.noise = noise_floor(ratio(fresh[0].warm.twin, fresh[0].warm.first));
   for (Way &way : ways) {
     Found &found = cell.*way.found;
-    found.behind = ratio(fresh[place(index.at(found.schedule))].first, fresh[place(best)].first);
+    found.behind = between(index.at(found.schedule), best);
     for (const auto &[seconds, leader] : way.leaders)
       if (const auto at = index.find(leader); at != index.end())
         found.moments.push_back({seconds, std::exp(std::max(0.0, logs[at->second] - logs[best]))});
   }
-  cell.between_seeds = ratio(fresh[place(index.at(cell.other_seed.schedule))].first, fresh[place(index.at(cell.quick.schedule))].first);
+  cell.between_seeds = between(index.at(cell.other_seed.schedule), index.at(cell.quick.schedule));
   return cell;
 }
 
