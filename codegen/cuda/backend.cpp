@@ -52,9 +52,33 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
   return std::nullopt;
 }
 
-/// What is kept of a row needs fixed extents, few enough of them to unroll, and room.
+/// What rows meet in, leave until it merges and keep has room in a block's shared memory.
+std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
+                                        const Numerics &numerics, const CudaMapping &mapping, const Target &target) {
+  const Threads threads = threads_of(plan, shape, mapping);
+  const int64_t folds = 2 * fold_values(threads, numerics.fold_high) * info(plan.specialized.compute).bytes * mapping.rows;
+  if (folds > target.shared_bytes)
+    return llvm::formatv("schedule: threads={0} rows={1}: they meet in {2} bytes of shared memory, of which a block has {3}; use fewer, or "
+                         "fold=low",
+                         mapping.threads, mapping.rows, folds, target.shared_bytes)
+        .str();
+  const int64_t trees = unrolls(shape, residency) ? 0 : tree_bytes(plan, shape, numerics, threads);
+  if (folds + trees > target.shared_bytes)
+    return llvm::formatv("schedule: threads={0} rows={1} vector={2}: the sums of chunks take {3} bytes of shared memory, of which a block "
+                         "has {4}; use fewer lanes, a longer chunk or a narrower vector",
+                         mapping.threads, mapping.rows, mapping.vector, trees, target.shared_bytes - folds)
+        .str();
+  const int64_t room = (target.shared_bytes - folds - trees) / mapping.rows;
+  if (mapping.keep == Keep::shared && residency.row_bytes() > room)
+    return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread", residency.row_bytes(),
+                         room)
+        .str();
+  return std::nullopt;
+}
+
+/// What is kept of a row needs fixed extents, few enough of them to unroll, and registers where it stays in those.
 std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
-                                      const CudaMapping &mapping, int64_t fold_bytes, const Target &target) {
+                                      const CudaMapping &mapping) {
   const std::string_view word = mapping.keep == Keep::shared ? "shared" : "registers";
   const int64_t elements = nest::kept_elements(plan, shape);
   if (!elements)
@@ -64,12 +88,11 @@ std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestSha
                          "keep=reread",
                          word, elements / shape.width, shape.width, kUnrolledBlocks)
         .str();
-  const bool shared = mapping.keep == Keep::shared;
   const int64_t registers = std::min(kKept, kRegisters / (mapping.threads * mapping.rows) - kWorking);
-  const int64_t room = shared ? target.shared_bytes / mapping.rows - fold_bytes : 4 * registers * threads_of(plan, shape, mapping).count;
-  if (residency.row_bytes() > room)
-    return llvm::formatv("schedule: keep={0}: a row of {1} bytes exceeds {2} bytes; use {3}", word, residency.row_bytes(), room,
-                         shared ? "fewer rows or keep=reread" : "more threads or keep=shared")
+  const int64_t room = 4 * registers * threads_of(plan, shape, mapping).count;
+  if (mapping.keep == Keep::registers && residency.row_bytes() > room)
+    return llvm::formatv("schedule: keep=registers: a row of {0} bytes exceeds {1} bytes; use more threads or keep=shared",
+                         residency.row_bytes(), room)
         .str();
   return std::nullopt;
 }
@@ -108,16 +131,11 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
       return reason;
     const nest::Residency residency = nest::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
     keeps |= residency.slots > 0;
-    const int64_t fold_bytes = 2 * fold_values(threads_of(plan, shape, mapping), numerics.fold_high) * info(plan.specialized.compute).bytes;
-    if (fold_bytes * mapping.rows > target.shared_bytes)
-      return llvm::formatv(
-                 "schedule: threads={0} rows={1}: they meet in {2} bytes of shared memory, of which a block has {3}; use fewer, or "
-                 "fold=low",
-                 mapping.threads, mapping.rows, fold_bytes * mapping.rows, target.shared_bytes)
-          .str();
     if (residency.slots)
-      if (auto reason = unfit_kept(plan, shape, residency, mapping, fold_bytes, target))
+      if (auto reason = unfit_kept(plan, shape, residency, mapping))
         return reason;
+    if (auto reason = unfit_shared(plan, shape, residency, numerics, mapping, target))
+      return reason;
   }
   if (mapping.keep != Keep::reread && !keeps)
     return "schedule: keep: no sweep leaves what a later one needs; use keep=reread";

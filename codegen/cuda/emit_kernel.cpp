@@ -53,6 +53,9 @@ Launch Emitter::emit(llvm::StringRef symbol) {
     });
   });
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
+  if (trees)
+    launch.shared_bytes = int64_t(llvm::alignTo(launch.shared_bytes, kSharedAlignment)) + trees;
+  internal_check(launch.shared_bytes <= target.shared_bytes);
   return launch;
 }
 
@@ -91,6 +94,18 @@ Value Emitter::buffer_memory(int64_t bytes) {
   launch.shared_bytes += bytes * row.threads.rows;
   Value number = arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir));
   return ir.address(shared_memory(ir), ir.getI8Type(), ir.add(ir.i64(start), ir.mul(number, ir.i64(bytes))));
+}
+
+/// Of unrolled sweeps, whose levels are known, in registers. Else in shared memory, each slot's vectors beside each other.
+nest::TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots) {
+  const unsigned bytes = unsigned(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+  if (unrolls(shape, residency))
+    return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
+  const int64_t threads = row.threads.count * row.threads.rows;
+  trees = std::max(trees, int64_t(bytes) * slots * threads);
+  Value number = ir.add(ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir)), ir.i64(row.threads.count)), row.thread);
+  Value first = ir.address(shared_memory(ir), ir.getI8Type(), ir.i64(int64_t(llvm::alignTo(launch.shared_bytes, kSharedAlignment))));
+  return {ir.address(first, type, number), threads, std::min(unsigned(kSharedAlignment), bytes)};
 }
 
 void Row::sync(Ir &ir) const {

@@ -46,6 +46,8 @@ private:
   // What nest::Emitter leaves to the machine
   Value argument(mlir::Type type, size_t offset) override;
   Value buffer_memory(int64_t bytes) override;
+  nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots) override;
+  int64_t most_points() const override { return most_elements(plan); }
   int sharers() const override { return keep == Keep::registers ? row.threads.count : 1; }
   int lane_count() const override { return row.threads.lanes(); }
   Lanes lanes_of(int width, Value active) override;
@@ -65,6 +67,7 @@ private:
   const Keep keep;
   bool wide = false; ///< memory is known to be aligned here
   int folds = 0;     ///< so far: they take turns in shared memory
+  int64_t trees = 0; ///< bytes of the largest one's memory, which lies behind all else
   mlir::Block *entry = nullptr;
   Launch launch;
 };

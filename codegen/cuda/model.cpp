@@ -13,8 +13,12 @@ namespace normforge::cuda {
 namespace {
 
 constexpr int64_t kThreadElements = 32; ///< of a row, per thread
-constexpr int64_t kNominalRun = 4096;   ///< where the extent is open
-constexpr int64_t kChunkElements = 32;  ///< that a lane adds before it merges
+constexpr int64_t kNominalRun = 8192;   ///< where the extent is open
+constexpr int64_t kChunkElements = 256; ///< that a lane adds before it merges
+constexpr int64_t kLongestChunk = 256 << 10;
+constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
+constexpr int kInFlight = 16;       ///< bytes that a thread should have in flight
+constexpr int kMostUnrolled = 4;
 constexpr int kAccess = 16;             ///< bytes of the widest load
 constexpr int kBlock = 128;             ///< threads of a block of short rows
 
@@ -46,30 +50,9 @@ int vector_bytes(const SweepPlan &plan) {
   return 1;
 }
 
-} // namespace
-
-Numerics default_numerics(const SweepPlan &plan) {
-  Numerics numerics;
-  numerics.fold_high = false; // a thread folds its own lanes first, then one value crosses threads
-  numerics.fma = plan.transcendental();
-  const int elements = vector_elements(plan, kAccess);
-  const bool outer = std::ranges::any_of(plan.nests, nest::is_outer);
-  if (const int64_t run = longest_run(plan)) {
-    numerics.lanes = int(std::min(threads_for(run) * elements, power_of_two(run)));
-    numerics.chunk = kChunkElements * numerics.lanes;
-  }
-  if (outer) {
-    numerics.lanes = std::min(numerics.lanes, 128);
-    numerics.chunk = 128;
-  }
-  return numerics;
-}
-
-CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics) {
-  CudaMapping mapping{.threads = kWarp, .rows = 1, .vector = kAccess, .unroll = 1, .keep = Keep::reread};
-  if (plan.vector_axis() < 0)
-    return mapping;
-  mapping.vector = vector_bytes(plan);
+/// With accesses of at most `vector` bytes.
+CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector) {
+  CudaMapping mapping{.threads = kWarp, .rows = 1, .vector = vector, .unroll = 1, .keep = Keep::reread};
   const int64_t run = longest_run(plan);
   if (run)
     mapping.threads = int(std::min<int64_t>(threads_for(run), std::max(1, numerics.lanes / vector_elements(plan, mapping.vector))));
@@ -81,6 +64,50 @@ CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics) {
   for (const Nest &nest : plan.nests)
     rows = std::clamp<int64_t>(nest::extent_over(plan, nest.kept).hi, rows, kBlock);
   mapping.rows = int(std::min<int64_t>(mapping.rows, power_of_two(rows)));
+  return mapping;
+}
+
+/// Whether the partial sums of chunks take so much shared memory that a multiprocessor has few warps.
+bool is_crowded(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
+  return std::ranges::any_of(plan.nests, [&](const Nest &nest) {
+    const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
+    const Threads threads = threads_of(plan, shape, mapping);
+    return tree_bytes(plan, shape, numerics, threads) > kTreeBytes * threads.count * threads.rows;
+  });
+}
+
+} // namespace
+
+Numerics default_numerics(const SweepPlan &plan) {
+  Numerics numerics;
+  numerics.fold_high = false; // a thread folds its own lanes first, then one value crosses threads
+  numerics.fma = plan.transcendental();
+  const int elements = vector_elements(plan, kAccess);
+  if (const int64_t run = longest_run(plan)) {
+    const auto with_lanes = [&](int64_t lanes) {
+      numerics.lanes = int(std::min(lanes, power_of_two(run)));
+      numerics.chunk = std::min(kLongestChunk, kChunkElements * numerics.lanes);
+    };
+    int vector = kAccess;
+    for (with_lanes(threads_for(run) * elements); vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping_for(plan, numerics, vector));
+         vector /= 2)
+      with_lanes(threads_for(run) * vector_elements(plan, vector / 2));
+  }
+  if (std::ranges::any_of(plan.nests, nest::is_outer)) {
+    numerics.lanes = std::min(numerics.lanes, 128);
+    numerics.chunk = 128;
+  }
+  return numerics;
+}
+
+CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics) {
+  if (plan.vector_axis() < 0)
+    return mapping_for(plan, numerics, kAccess);
+  CudaMapping mapping = mapping_for(plan, numerics, vector_bytes(plan));
+  while (mapping.vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping))
+    mapping = mapping_for(plan, numerics, mapping.vector / 2);
+  while (mapping.unroll < kMostUnrolled && mapping.vector * mapping.unroll < kInFlight)
+    mapping.unroll *= 2;
   return mapping;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "codegen/nest/reduce_tree.h"
+
 namespace normforge::cuda {
 
 int narrowest_bytes(const SweepPlan &plan) {
@@ -14,6 +16,20 @@ int narrowest_bytes(const SweepPlan &plan) {
 }
 
 int vector_elements(const SweepPlan &plan, int vector) { return std::max(1, vector / narrowest_bytes(plan)); }
+
+int64_t most_elements(const SweepPlan &plan) { return (int64_t(1) << 40) / narrowest_bytes(plan); }
+
+bool unrolls(const nest::NestShape &shape, const nest::Residency &residency) { return residency.slots > 0 && !shape.ragged_reduction; }
+
+int64_t tree_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const Threads &threads) {
+  if (nest::chunk_shape(plan, shape, numerics) == nest::ChunkShape::one)
+    return 0;
+  size_t accumulators = 0;
+  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
+    accumulators = std::max(accumulators, nest::accumulators_of(plan.program(), shape.nest, sweep, 1).size());
+  const int64_t slots = nest::tree_slots(accumulators, nest::most_chunks(plan, shape, numerics, most_elements(plan)));
+  return slots * threads.lanes() * info(plan.specialized.compute).bytes * threads.count * threads.rows;
+}
 
 nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping) {
   return {.rows = 1,

@@ -5,6 +5,7 @@
 
 #include "codegen/cuda/knobs.h"
 #include "codegen/nest/nest_shape.h"
+#include "codegen/nest/residency.h"
 
 namespace normforge::cuda {
 
@@ -27,6 +28,15 @@ int narrowest_bytes(const SweepPlan &);
 
 /// Elements of it that `vector` bytes hold.
 int vector_elements(const SweepPlan &, int vector);
+
+/// What a tensor of the plan can have at most: of 1 TB of memory.
+int64_t most_elements(const SweepPlan &);
+
+/// Whether the sweeps of a nest are unrolled as a whole, so that what is indexed in them becomes registers.
+bool unrolls(const nest::NestShape &, const nest::Residency &);
+
+/// Bytes of shared memory that a block's partial sums of chunks take until they merge (nest/reduce_tree.h), where they are not in registers.
+int64_t tree_bytes(const SweepPlan &, const nest::NestShape &, const Numerics &, const Threads &);
 
 /// `mapping` as the emitter of nests takes it.
 nest::NestMapping nest_mapping(const SweepPlan &, const CudaMapping &);

@@ -132,6 +132,11 @@ void Emitter::write_rows(Frames &row) {
     write_all(sweep.row_writes);
 }
 
+/// Of the vectors of a record.
+unsigned SweepEmitter::record_alignment() const {
+  return std::min(64u, unsigned(shape.width) * unsigned(info(kernel.plan.specialized.compute).bytes));
+}
+
 /// Where a part's result of an accumulator stands in a row's record.
 Value SweepEmitter::partial(Value row_record, Value part, size_t accumulator) {
   const RowRecord &record = *kernel.record;
@@ -143,15 +148,17 @@ void SweepEmitter::run_part(Frames &row, const Part &part, Value record) {
   spread_scalars(row);
   const Values results = again ? chunks(row, part) : tree.finish(runs_of(part, row, tree.start()));
   for (size_t i = 0; i < tree.accumulators().size(); ++i)
-    ir.store(results[i], partial(record, part.number, i), tree.alignment());
+    ir.store(results[i], partial(record, part.number, i), record_alignment());
 }
 
 void SweepEmitter::merge_parts(Frames &row, Value parts, Value record) {
-  ReduceTree merged(ir, tree.accumulators(), ir.vector(shape.width, kernel.compute_type), ChunkShape::pieces, {}, kernel.mapping.split);
+  const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
+  ReduceTree merged(ir, tree.accumulators(), type, ChunkShape::pieces, {},
+                    kernel.tree_memory(type, tree_slots(tree.accumulators().size(), kernel.mapping.split)));
   settle(row, merged.finish(ir.loop(ir.i64(0), parts, 1, merged.start(), [&](Value part, mlir::ValueRange carried) {
     Values next(carried);
     for (size_t i = 0; i < merged.accumulators().size(); ++i)
-      next[i] = ir.load(next[i].getType(), partial(record, part, i), merged.alignment());
+      next[i] = ir.load(next[i].getType(), partial(record, part, i), record_alignment());
     return merged.end_piece(next, ir.boolean(true));
   })));
 }

@@ -17,7 +17,7 @@ constexpr int64_t kLineBytes = 64;
 
 SweepEmitter::SweepEmitter(Emitter &kernel, size_t index, size_t rows)
     : kernel(kernel), ir(kernel.ir), shape(kernel.shape), sweep(shape.nest.sweeps[index]), points(kernel.residency.points[index]),
-      leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers),
+      leaves(kernel.residency.leaves[index]), unrolled(kernel.mapping.keep == Keep::registers && kernel.residency.slots),
       prefetches(kernel.mapping.prefetch && !kernel.record && shape.inner && index == std::min<size_t>(1, shape.nest.sweeps.size() - 1)),
       tree(make_tree(index, rows)) {
   if (sweep.moments.empty() && index + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[index + 1].moments.empty())
@@ -33,10 +33,9 @@ ReduceTree SweepEmitter::make_tree(size_t index, size_t rows) {
   std::vector<Accumulator> all = accumulators_of(kernel.plan.program(), shape.nest, index, rows);
   const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
   const ChunkShape chunks = all.empty() ? ChunkShape::one : chunk_shape(kernel.plan, shape, kernel.numerics);
-  constexpr int64_t kAddressable = int64_t(1) << 47; // elements that fit a 47-bit address space
-  const int64_t points = std::min(kAddressable, extent_over(kernel.plan, shape.nest.reduced).hi);
-  const int64_t max_chunks = points / std::max<int64_t>(1, kernel.numerics.chunk / 2) + 2;
-  return ReduceTree(ir, all, type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(), max_chunks);
+  const size_t accumulators = all.size();
+  return ReduceTree(ir, std::move(all), type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(),
+                    chunks == ChunkShape::one ? TreeMemory() : kernel.tree_memory(type, tree_slots(accumulators, most_chunks(kernel.plan, shape, kernel.numerics, kernel.most_points()))));
 }
 
 void SweepEmitter::run(Frames &rows) {
@@ -113,10 +112,13 @@ Values SweepEmitter::run_of(const Frames &rows, Value begin, Value end, mlir::Va
   if (kernel.plan.specialized.axes[size_t(shape.reduced.back())].extent.hi <= chunk)
     return ir.when(shape.ragged_reduction ? ir.is(Predicate::slt, begin, end) : ir.boolean(true), state,
                    [&] { return tree.end_piece(piece(rows, begin, end, state), ir.boolean(true)); });
-  return ir.loop(begin, end, chunk, state, [&](Value first, mlir::ValueRange carried) {
-    Value stop = ir.min(ir.add(first, ir.i64(chunk)), end);
-    return tree.end_piece(piece(rows, first, stop, carried), ir.is(Predicate::eq, stop, end));
-  });
+  return ir.loop(
+      begin, end, chunk, state,
+      [&](Value first, mlir::ValueRange carried) {
+        Value stop = ir.min(ir.add(first, ir.i64(chunk)), end);
+        return tree.end_piece(piece(rows, first, stop, carried), ir.is(Predicate::eq, stop, end));
+      },
+      unrolled);
 }
 
 /// [begin, end) of a run in a sweep that only writes, so that no order matters, with streaming stores: from the first element on a cache

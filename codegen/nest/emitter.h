@@ -13,6 +13,7 @@
 #include "codegen/nest/ir.h"
 #include "codegen/nest/lane_order.h"
 #include "codegen/nest/nest_shape.h"
+#include "codegen/nest/reduce_tree.h"
 #include "codegen/nest/residency.h"
 #include "codegen/nest/split.h"
 #include "codegen/target.h"
@@ -68,6 +69,9 @@ protected:
   virtual Value buffer_memory(int64_t bytes) { return ir.stack(bytes); }
   virtual int sharers() const { return 1; }              ///< how many own a part each of a row's buffer
   virtual int lane_count() const { return shape.width; } ///< of the vectors that stand for a block
+  /// For a tree whose vectors have that type. Trees that share it are not in use at the same time.
+  virtual TreeMemory tree_memory(mlir::VectorType type, int64_t slots) = 0;
+  virtual int64_t most_points() const = 0; ///< elements that a tensor can have in the machine's memory
   virtual Lanes lanes_of(int width, Value active) = 0;
   /// One element per lane, in the compute type.
   virtual Value load_lanes(int tensor, const Frame &frame) = 0;

@@ -175,6 +175,11 @@ ChunkShape chunk_shape(const SweepPlan &plan, const NestShape &shape, const Nume
   return shape.reduced.size() == 1 || run.lo > numerics.chunk / 2 ? ChunkShape::pieces : ChunkShape::grouped;
 }
 
+int64_t most_chunks(const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, int64_t points) {
+  const int64_t least = shape.reduced.size() == 1 ? numerics.chunk : std::max<int64_t>(1, numerics.chunk / 2);
+  return std::min(points, extent_over(plan, shape.nest.reduced).hi) / least + 1;
+}
+
 NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &numerics, const NestMapping &mapping) {
   NestShape shape;
   shape.nest = planned;

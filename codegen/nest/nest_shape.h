@@ -42,6 +42,9 @@ enum class ChunkShape {
 
 ChunkShape chunk_shape(const SweepPlan &, const NestShape &, const Numerics &);
 
+/// What the number of chunks of a row cannot exceed, where no tensor has more than `points` elements.
+int64_t most_chunks(const SweepPlan &, const NestShape &, const Numerics &, int64_t points);
+
 /// `nest` is one of the plan's own.
 NestShape shape_of(const SweepPlan &, const Nest &nest, const Numerics &, const NestMapping &);
 

@@ -19,6 +19,11 @@ using Predicate = arith::CmpIPredicate;
 
 namespace {
 
+Value trailing_zeros(Ir &ir, Value value) {
+  const auto known = constant(value);
+  return known ? ir.i64(std::countr_zero(uint64_t(*known))) : Value(mlir::math::CountTrailingZerosOp::create(ir, value));
+}
+
 Value is_nan(Ir &ir, Value value) { return arith::CmpFOp::create(ir, arith::CmpFPredicate::UNO, value, value); }
 
 } // namespace
@@ -94,13 +99,10 @@ double Accumulator::start() const {
 }
 
 ReduceTree::ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, ChunkShape shape, Value group,
-                       int64_t max_chunks)
-    : ir(ir), all(std::move(accumulators)), type(type), tree_shape(shape), group(group) {
-  if (shape == ChunkShape::one)
-    return;
-  const int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  stack = ir.stack(bytes * int64_t(all.size()) * std::bit_width(uint64_t(max_chunks)));
-}
+                       TreeMemory memory)
+    : ir(ir), all(std::move(accumulators)), type(type), tree_shape(shape), group(group), memory(memory) {}
+
+int64_t tree_slots(size_t accumulators, int64_t max_chunks) { return int64_t(accumulators) * std::bit_width(uint64_t(max_chunks)); }
 
 Values ReduceTree::start() {
   Values state;
@@ -113,25 +115,25 @@ Values ReduceTree::start() {
   return state;
 }
 
-unsigned ReduceTree::alignment() const { return std::min(64u, unsigned(type.getNumElements() * type.getElementTypeBitWidth() / 8)); }
-
 Value ReduceTree::slot(Value level, size_t accumulator) {
-  return ir.address(stack, type, ir.add(ir.mul(level, ir.i64(int64_t(all.size()))), ir.i64(int64_t(accumulator))));
+  Value number = ir.add(ir.mul(level, ir.i64(int64_t(all.size()))), ir.i64(int64_t(accumulator)));
+  return ir.address(memory.base, type, ir.mul(number, ir.i64(memory.stride)));
 }
 
 Values ReduceTree::stored(Value level) {
   Values loaded;
   for (size_t i = 0; i < all.size(); ++i)
-    loaded.push_back(ir.load(type, slot(level, i), alignment()));
+    loaded.push_back(ir.load(type, slot(level, i), memory.alignment));
   return loaded;
 }
 
 Value ReduceTree::push(mlir::ValueRange chunk, Value ended) {
   Value now = ir.add(ended, ir.i64(1));
-  Value level = mlir::math::CountTrailingZerosOp::create(ir, now);
-  const Values sums = ir.loop(ir.i64(0), level, 1, chunk, [&](Value at, mlir::ValueRange right) { return merged(stored(at), right); });
+  Value level = trailing_zeros(ir, now);
+  const Values sums = ir.loop(
+      ir.i64(0), level, 1, chunk, [&](Value at, mlir::ValueRange right) { return merged(stored(at), right); }, /*unrolled=*/true);
   for (size_t i = 0; i < all.size(); ++i)
-    ir.store(sums[i], slot(level, i), alignment());
+    ir.store(sums[i], slot(level, i), memory.alignment);
   return now;
 }
 
@@ -167,13 +169,17 @@ Values ReduceTree::finish(mlir::ValueRange state) {
 Values ReduceTree::result(Value ended) {
   Values identities = start();
   return ir.when(ir.is(Predicate::ne, ended, ir.i64(0)), mlir::ValueRange(identities).take_front(all.size()), [&] {
-    Value lowest = mlir::math::CountTrailingZerosOp::create(ir, ended);
-    Value one = ir.i64(1);
-    Value top = ir.sub(ir.i64(64), mlir::math::CountLeadingZerosOp::create(ir, ended));
-    return ir.loop(ir.add(lowest, one), top, 1, stored(lowest), [&](Value level, mlir::ValueRange sums) {
-      Value bit = arith::AndIOp::create(ir, arith::ShRUIOp::create(ir, ended, level), one);
-      return ir.when(ir.is(Predicate::ne, bit, ir.i64(0)), sums, [&] { return merged(stored(level), sums); });
-    });
+    Value lowest = trailing_zeros(ir, ended), one = ir.i64(1);
+    const auto known = constant(ended);
+    Value top = known ? ir.i64(std::bit_width(uint64_t(*known)))
+                      : ir.sub(ir.i64(64), mlir::math::CountLeadingZerosOp::create(ir, ended));
+    return ir.loop(
+        ir.add(lowest, one), top, 1, stored(lowest),
+        [&](Value level, mlir::ValueRange sums) {
+          Value bit = ir.logical_and(ir.createOrFold<arith::ShRUIOp>(ended, level), one);
+          return ir.when(ir.is(Predicate::ne, bit, ir.i64(0)), sums, [&] { return merged(stored(level), sums); });
+        },
+        /*unrolled=*/true);
   });
 }
 

@@ -52,10 +52,20 @@ Values merge(Ir &, llvm::ArrayRef<Accumulator>, mlir::ValueRange left, mlir::Val
 /// sum / count where there is anything, by lane.
 Value mean_of(Ir &, Value sum, Value count);
 
+/// Where a tree leaves partial results until their turn comes: slots of one vector each.
+struct TreeMemory {
+  Value base;
+  int64_t stride = 1;     ///< from slot to slot, in vectors
+  unsigned alignment = 1; ///< bytes
+};
+
+/// Vectors that a tree of `accumulators` stores at most: one per accumulator and level.
+int64_t tree_slots(size_t accumulators, int64_t max_chunks);
+
 class ReduceTree {
 public:
-  /// `group`: runs per chunk (grouped only). `max_chunks`: what the number of chunks cannot exceed.
-  ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, ChunkShape shape, Value group, int64_t max_chunks);
+  /// `group`: runs per chunk (grouped only). `memory`: unless the shape is `one`.
+  ReduceTree(Ir &ir, std::vector<Accumulator> accumulators, mlir::VectorType type, ChunkShape shape, Value group, TreeMemory memory);
 
   /// What loops carry: the accumulators, and behind them what the shape needs besides.
   Values start();
@@ -69,8 +79,6 @@ public:
   Value push(mlir::ValueRange chunk, Value ended);
   Values result(Value ended);
 
-  /// Of a vector of partial results in memory.
-  unsigned alignment() const;
   ChunkShape shape() const { return tree_shape; }
 
 private:
@@ -84,7 +92,7 @@ private:
   mlir::VectorType type;
   ChunkShape tree_shape;
   Value group;
-  Value stack; // by level and accumulator
+  TreeMemory memory; // by level and accumulator
 };
 
 /// `best` of a max or min, but where `nans` holds one.

@@ -37,6 +37,7 @@ private:
   bool is_streamed(const Write &write) const;
   Values runs_of(const Part &part, const Frames &row, mlir::ValueRange state);
   Value partial(Value record, Value part, size_t accumulator);
+  unsigned record_alignment() const;
 
   // emit_chunks.cpp
   Values chunks(const Frames &rows, const Part &part);

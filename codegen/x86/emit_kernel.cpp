@@ -46,6 +46,11 @@ void Emitter::emit_items(Value begin, Value end) {
     ir.loop(main, end, 1, {}, body(1));
 }
 
+TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots) {
+  const unsigned bytes = unsigned(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+  return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
+}
+
 Value Emitter::fold(Op reduction, Value vector) { return fold_lanes(ir, reduction, vector, numerics.fold_high); }
 
 } // namespace normforge::x86
