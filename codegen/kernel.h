@@ -14,6 +14,8 @@ struct Launch {
   int threads = 0; ///< of a row; 0: the step is a function that a CPU calls
   int rows = 0;    ///< per block
   int64_t shared_bytes = 0;
+  int access_bytes = 0;           ///< of its widest loads, where memory is aligned; 0: elements alone
+  double point_bytes = 0;         ///< that it moves for each point of a row, of all sweeps together
   std::vector<size_t> parameters; ///< offsets in nf_kernel_args, behind the first item and the end of them
 };
 

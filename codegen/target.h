@@ -19,6 +19,7 @@ struct Target {
   bool fma;                 ///< fused multiply-add
   bool masks;               ///< native masked loads and stores
   bool f16_convert;         ///< converts f16 <-> f32 with subnormals intact
+  bool bf16_convert;        ///< converts f32 -> bf16 with subnormals intact
   bool permute;             ///< permutes 16-bit elements over a whole register (vpermw)
   bool scale;               ///< multiplies by a power of two of any size, rounding once (vscalefps)
   int64_t shared_bytes = 0; ///< GPUs: shared memory that one block may have

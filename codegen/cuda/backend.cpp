@@ -1,6 +1,7 @@
 #include "codegen/cuda/backend.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -8,6 +9,7 @@
 #include "codegen/cuda/model.h"
 #include "codegen/cuda/module.h"
 #include "codegen/cuda/ptx.h"
+#include "codegen/cuda/registers.h"
 #include "codegen/hash.h"
 #include "codegen/nest/pipeline.h"
 #include "dsl/error.h"
@@ -15,10 +17,8 @@
 namespace normforge::cuda {
 namespace {
 
-constexpr int kUnrolledBlocks = 32;      ///< blocks of lanes whose code stands one after the other
-constexpr int64_t kKept = 64;            ///< registers of a thread that hold what it keeps, at most,
-constexpr int64_t kWorking = 32;         ///< beside those that it works with
-constexpr int64_t kRegisters = 64 << 10; ///< of a block
+constexpr int kBusy = 1024;         ///< threads that keep a multiprocessor busy
+constexpr int kUnrolledBlocks = 32; ///< blocks of lanes whose code stands one after the other
 
 /// The block: whole in size, and a barrier for each row that needs one.
 std::optional<std::string> unfit_block(const CudaMapping &mapping) {
@@ -70,13 +70,13 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
         .str();
   const int64_t room = (target.shared_bytes - folds - trees) / mapping.rows;
   if (mapping.keep == Keep::shared && residency.row_bytes() > room)
-    return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread", residency.row_bytes(),
-                         room)
+    return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread",
+                         residency.row_bytes(), room)
         .str();
   return std::nullopt;
 }
 
-/// What is kept of a row needs fixed extents, few enough of them to unroll, and registers where it stays in those.
+/// What is kept of a row needs fixed extents, few enough of them to unroll.
 std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
                                       const CudaMapping &mapping) {
   const std::string_view word = mapping.keep == Keep::shared ? "shared" : "registers";
@@ -88,12 +88,6 @@ std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestSha
                          "keep=reread",
                          word, elements / shape.width, shape.width, kUnrolledBlocks)
         .str();
-  const int64_t registers = std::min(kKept, kRegisters / (mapping.threads * mapping.rows) - kWorking);
-  const int64_t room = 4 * registers * threads_of(plan, shape, mapping).count;
-  if (mapping.keep == Keep::registers && residency.row_bytes() > room)
-    return llvm::formatv("schedule: keep=registers: a row of {0} bytes exceeds {1} bytes; use more threads or keep=shared",
-                         residency.row_bytes(), room)
-        .str();
   return std::nullopt;
 }
 
@@ -104,12 +98,23 @@ std::span<const Knob> CudaBackend::knobs() const { return mapping_knobs(); }
 Schedule CudaBackend::default_schedule(const SweepPlan &plan, const Target &target) const {
   Schedule schedule{default_numerics(plan), {}};
   CudaMapping mapping = default_mapping(plan, schedule.numerics);
+  const auto applies = [&] {
+    schedule.mapping = write_mapping(mapping);
+    return !inapplicable(plan, schedule, target);
+  };
   for (Keep keep : {Keep::registers, Keep::shared, Keep::reread}) { // the nearest that has room
     mapping.keep = keep;
-    schedule.mapping = write_mapping(mapping);
-    if (!inapplicable(plan, schedule, target))
+    if (applies())
       break;
   }
+  for (int64_t blocks :
+       std::views::reverse(knobs()[kBlocksKnob].values)) { // as many as there are registers for, and no more than are of use
+    mapping.blocks = int(blocks);
+    if (mapping.threads * mapping.rows * blocks <= kBusy && applies())
+      break;
+    mapping.blocks = 1;
+  }
+  applies();
   return schedule;
 }
 
@@ -122,8 +127,6 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     return reason;
   if (auto reason = unfit_lanes(plan, numerics, mapping))
     return reason;
-  if (mapping.keep != Keep::reread && mapping.unroll > 1)
-    return "schedule: unroll: sweeps over what is kept are unrolled as a whole; use unroll=1";
   bool keeps = false;
   for (const Nest &nest : plan.nests) {
     const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
@@ -134,6 +137,11 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     if (residency.slots)
       if (auto reason = unfit_kept(plan, shape, residency, mapping))
         return reason;
+    if (const int wanted = registers_wanted(plan, shape, residency, mapping); wanted > registers_allowed(mapping))
+      return llvm::formatv("schedule: keep={0} blocks={1}: a thread wants {2} registers, of which it may have {3}; use fewer blocks, more "
+                           "threads or keep=shared",
+                           knobs()[kKeepKnob].words[size_t(mapping.keep)], mapping.blocks, wanted, registers_allowed(mapping))
+          .str();
     if (auto reason = unfit_shared(plan, shape, residency, numerics, mapping, target))
       return reason;
   }

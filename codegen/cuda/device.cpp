@@ -60,9 +60,10 @@ void sync_threads(Ir &ir, Value id, int count) {
   NVVM::BarrierOp::create(ir, mlir::TypeRange(), id, i32(ir, count), NVVM::BarrierReductionAttr(), Value());
 }
 
-void mark_kernel(Ir &ir, LLVM::LLVMFuncOp function, int threads, int rows) {
+void mark_kernel(Ir &ir, LLVM::LLVMFuncOp function, int threads, int rows, int blocks) {
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), ir.getUnitAttr());
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), ir.getDenseI32ArrayAttr({threads, rows}));
+  function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), ir.getI32IntegerAttr(blocks));
 }
 
 } // namespace normforge::cuda

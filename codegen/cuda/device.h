@@ -25,8 +25,8 @@ Value shuffle_from(Ir &, Value mask, Value value, Value lane);
 void sync_warp(Ir &, Value mask);
 void sync_threads(Ir &, Value id, int count);
 
-/// Marks `function` as a kernel for blocks of `threads` times `rows` threads.
-void mark_kernel(Ir &, mlir::LLVM::LLVMFuncOp function, int threads, int rows);
+/// Marks `function` as a kernel for blocks of `threads` times `rows` threads, of which a multiprocessor has registers for `blocks`.
+void mark_kernel(Ir &, mlir::LLVM::LLVMFuncOp function, int threads, int rows, int blocks);
 
 constexpr char kSharedSymbol[] = "shared_memory";
 

@@ -1,7 +1,10 @@
 // The kernel: its parameters, which row a thread works for, and the two versions of a row.
+#include <cstddef>
+
 #include "codegen/cuda/device.h"
 #include "codegen/cuda/emitter.h"
 #include "codegen/cuda/fold.h"
+#include "codegen/cuda/registers.h"
 #include "dsl/error.h"
 #include "runtime/abi.h"
 
@@ -14,8 +17,8 @@ using Predicate = arith::CmpIPredicate;
 constexpr int64_t kSharedAlignment = 16;
 
 Emitter::Emitter(Ir &ir, const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const nest::NestMapping &mapping,
-                 const Target &target, const Threads &threads, Keep keep)
-    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(keep) {
+                 const Target &target, const Threads &threads, const CudaMapping &cuda)
+    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(cuda.keep), blocks(cuda.blocks) {
   row.threads = threads;
 }
 
@@ -30,11 +33,19 @@ Launch Emitter::emit(llvm::StringRef symbol) {
   ir.setInsertionPointToStart(entry);
   load_arguments();
   function.setFunctionType(type_of(entry->getArgumentTypes()));
-  mark_kernel(ir, function, row.threads.count, row.threads.rows);
+  mark_kernel(ir, function, row.threads.count, row.threads.rows, blocks);
+  for (unsigned parameter : only_read)
+    for (llvm::StringRef name : {LLVM::LLVMDialect::getNoAliasAttrName(), LLVM::LLVMDialect::getReadonlyAttrName()})
+      function.setArgAttr(parameter, name, ir.getUnitAttr());
   enter();
   make_buffers();
   launch.threads = row.threads.count;
   launch.rows = row.threads.rows;
+  for (const View &view : views)
+    if (moves_vectors(view))
+      launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(view)));
+  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
+    launch.point_bytes += double(moved_bytes(plan, shape, shape.nest.sweeps[sweep], residency.points[sweep]));
 
   Value block = arith::ExtUIOp::create(ir, ir.getI64Type(), block_index(ir));
   Value number = arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir));
@@ -61,8 +72,26 @@ Launch Emitter::emit(llvm::StringRef symbol) {
 
 /// An entry of nf_kernel_args is a parameter of its own.
 Value Emitter::argument(mlir::Type type, size_t offset) {
+  if (constexpr size_t first = offsetof(nf_kernel_args, tensors);
+      offset >= first && offset < first + sizeof(nf_kernel_args::tensors) && is_only_read(int((offset - first) / sizeof(void *))))
+    only_read.push_back(entry->getNumArguments());
   launch.parameters.push_back(offset);
   return entry->addArgument(type, ir.getLoc());
+}
+
+/// An output that is written at every point may be the memory of an input with the axes of the first tensor and its element width (design:
+/// the library's calls). No other memory that is written overlaps any.
+bool Emitter::is_only_read(int tensor) const {
+  const Program &program = plan.program();
+  const auto &dtypes = plan.specialized.dtypes;
+  const auto axes_of = [&](size_t t) { return program.axes_of(program.tensors[t]); };
+  if (program.tensors[size_t(tensor)].role != Tensor::input && program.tensors[size_t(tensor)].role != Tensor::length)
+    return false;
+  for (size_t t = 0; t < program.tensors.size(); ++t)
+    if (program.tensors[t].role == Tensor::output && dtypes[t] && axes_of(t) == axes_of(size_t(tensor)) &&
+        info(*dtypes[t]).bytes == info(*dtypes[size_t(tensor)]).bytes)
+      return false;
+  return true;
 }
 
 /// Finds the thread's place in its row, and lays out the block's shared memory: room for two folds of each row, then row buffers.

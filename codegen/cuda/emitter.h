@@ -36,7 +36,7 @@ struct Row {
 class Emitter : public nest::Emitter {
 public:
   Emitter(Ir &, const SweepPlan &, const nest::NestShape &, const Numerics &, const nest::NestMapping &, const Target &, const Threads &,
-          Keep);
+          const CudaMapping &);
 
   /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end): block b does `rows` of them from begin + b * rows on.
   /// The further parameters are entries of nf_kernel_args.
@@ -49,6 +49,7 @@ private:
   nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots) override;
   int64_t most_points() const override { return most_elements(plan); }
   int sharers() const override { return keep == Keep::registers ? row.threads.count : 1; }
+  bool loads_first() const override { return true; }
   int lane_count() const override { return row.threads.lanes(); }
   Lanes lanes_of(int width, Value active) override;
   Value load_lanes(int tensor, const Frame &frame) override;
@@ -57,6 +58,7 @@ private:
   void write_row_outputs(const std::vector<Write> &writes, Frames &rows) override;
 
   void enter();
+  bool is_only_read(int tensor) const;
   Value is_aligned(const Frame &frame);
   bool moves_vectors(const View &view) const;
   bool whole_vectors() const;
@@ -65,10 +67,12 @@ private:
 
   Row row;
   const Keep keep;
+  const int blocks;
   bool wide = false; ///< memory is known to be aligned here
   int folds = 0;     ///< so far: they take turns in shared memory
   int64_t trees = 0; ///< bytes of the largest one's memory, which lies behind all else
   mlir::Block *entry = nullptr;
+  std::vector<unsigned> only_read; ///< parameters: memory that nothing writes while the kernel runs
   Launch launch;
 };
 

@@ -11,6 +11,7 @@
 #include "codegen/cuda/module.h"
 #include "codegen/hash.h"
 #include "codegen/image.h"
+#include "codegen/nest/convert.h"
 #include "codegen/x86/object.h"
 #include "dsl/error.h"
 
@@ -60,6 +61,8 @@ public:
       return call(ir, word, cuda::emulated_block, {});
     if (mlir::isa<LLVM::AddrSpaceCastOp>(op)) // of shared memory: the only memory with an address space of its own
       return call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {});
+    if (auto narrow = mlir::dyn_cast<arith::TruncFOp>(op); narrow && mlir::getElementTypeOrSelf(narrow.getType()).isBF16())
+      return arith::BitcastOp::create(ir, narrow.getType(), nest::narrow(ir, narrow.getIn(), DType::bf16, host_target())).getResult();
     if (const auto kind = meeting_of(op)) {
       meetings.push_back(*kind);
       return meeting(op);
@@ -193,6 +196,7 @@ void add_caller(Ir &ir, LLVM::LLVMFuncOp kernel, const Step &step, const cuda::E
                 const std::vector<cuda::Meeting> &meetings) {
   kernel->removeAttr(NVVM::NVVMDialect::getKernelFuncAttrName());
   kernel->removeAttr(NVVM::NVVMDialect::getReqntidAttrName());
+  kernel->removeAttr(NVVM::NVVMDialect::getMinctasmAttrName());
   kernel.setSymName(step.symbol + "_kernel");
   kernel.setLinkage(LLVM::Linkage::Internal);
   const mlir::Type nothing = LLVM::LLVMVoidType::get(ir.getContext());

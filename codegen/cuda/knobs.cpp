@@ -10,6 +10,7 @@ constexpr int64_t kRows[] = {1, 2, 4, 8, 16, 32, 64, 128};
 constexpr int64_t kVector[] = {16, 8, 4, 2, 1};
 constexpr int64_t kUnroll[] = {1, 2, 4};
 constexpr int64_t kKeep[] = {0, 1, 2};
+constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
 
 constexpr Knob kKnobs[] = {
@@ -21,6 +22,10 @@ constexpr Knob kKnobs[] = {
      {}},
     {"unroll", "blocks of lanes per iteration: more loads in flight", kUnroll, {}},
     {"keep", "what later sweeps need of a point: read and computed again, kept in shared memory, or kept in registers", kKeep, kKeepWords},
+    {"blocks",
+     "blocks that a multiprocessor has registers for: more of them have more loads in flight, fewer keep more in registers",
+     kBlocks,
+     {}},
 };
 
 } // namespace
@@ -30,9 +35,9 @@ std::span<const Knob> mapping_knobs() { return kKnobs; }
 CudaMapping read_mapping(const Mapping &mapping) {
   internal_check(mapping.values.size() == std::size(kKnobs));
   const auto &v = mapping.values;
-  return {.threads = int(v[0]), .rows = int(v[1]), .vector = int(v[2]), .unroll = int(v[3]), .keep = Keep(v[4])};
+  return {.threads = int(v[0]), .rows = int(v[1]), .vector = int(v[2]), .unroll = int(v[3]), .keep = Keep(v[4]), .blocks = int(v[5])};
 }
 
-Mapping write_mapping(const CudaMapping &m) { return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep)}}; }
+Mapping write_mapping(const CudaMapping &m) { return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks}}; }
 
 } // namespace normforge::cuda

@@ -8,6 +8,7 @@
 namespace normforge::cuda {
 
 std::span<const Knob> mapping_knobs();
+constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5; ///< rows of the table
 
 /// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
 enum class Keep { reread, shared, registers };
@@ -16,8 +17,9 @@ struct CudaMapping {
   int threads; ///< of a row, or of a tile where the contiguous axis is kept
   int rows;    ///< per block
   int vector;  ///< bytes of the widest load or store
-  int unroll;  ///< blocks of lanes per iteration
+  int unroll;  ///< blocks of lanes per iteration, whose loads go together
   Keep keep;
+  int blocks; ///< that a multiprocessor has registers for, at least
 };
 
 CudaMapping read_mapping(const Mapping &);

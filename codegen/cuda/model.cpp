@@ -19,8 +19,8 @@ constexpr int64_t kLongestChunk = 256 << 10;
 constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
 constexpr int kInFlight = 16;       ///< bytes that a thread should have in flight
 constexpr int kMostUnrolled = 4;
-constexpr int kAccess = 16;             ///< bytes of the widest load
-constexpr int kBlock = 128;             ///< threads of a block of short rows
+constexpr int kAccess = 16; ///< bytes of the widest load
+constexpr int kBlock = 128; ///< threads of a block of short rows
 
 int64_t power_of_two(int64_t value) { return int64_t(std::bit_ceil(uint64_t(std::max<int64_t>(1, value)))); }
 
@@ -44,7 +44,7 @@ int64_t threads_for(int64_t run) {
 /// The widest accesses after which a row of fixed extent leaves no remainder.
 int vector_bytes(const SweepPlan &plan) {
   const Extent &extent = plan.specialized.axes[size_t(plan.vector_axis())].extent;
-  for (int64_t bytes : mapping_knobs()[2].values)
+  for (int64_t bytes : mapping_knobs()[kVectorKnob].values)
     if (!extent.fixed() || extent.lo % vector_elements(plan, int(bytes)) == 0)
       return int(bytes);
   return 1;
@@ -52,7 +52,7 @@ int vector_bytes(const SweepPlan &plan) {
 
 /// With accesses of at most `vector` bytes.
 CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector) {
-  CudaMapping mapping{.threads = kWarp, .rows = 1, .vector = vector, .unroll = 1, .keep = Keep::reread};
+  CudaMapping mapping{.threads = kWarp, .rows = 1, .vector = vector, .unroll = 1, .keep = Keep::reread, .blocks = 1};
   const int64_t run = longest_run(plan);
   if (run)
     mapping.threads = int(std::min<int64_t>(threads_for(run), std::max(1, numerics.lanes / vector_elements(plan, mapping.vector))));
@@ -89,8 +89,8 @@ Numerics default_numerics(const SweepPlan &plan) {
       numerics.chunk = std::min(kLongestChunk, kChunkElements * numerics.lanes);
     };
     int vector = kAccess;
-    for (with_lanes(threads_for(run) * elements); vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping_for(plan, numerics, vector));
-         vector /= 2)
+    for (with_lanes(threads_for(run) * elements);
+         vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping_for(plan, numerics, vector)); vector /= 2)
       with_lanes(threads_for(run) * vector_elements(plan, vector / 2));
   }
   if (std::ranges::any_of(plan.nests, nest::is_outer)) {

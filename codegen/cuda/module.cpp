@@ -24,8 +24,7 @@ KernelModule emit_module(const Backend &backend, const SweepPlan &plan, const Sc
   for (const Nest &nest : plan.nests) {
     const nest::NestShape shape = nest::shape_of(plan, nest, schedule.numerics, nests);
     const std::string name = kernel.steps.empty() ? symbol : symbol + "_" + std::to_string(kernel.steps.size());
-    const Launch launch =
-        Emitter(ir, plan, shape, schedule.numerics, nests, target, threads_of(plan, shape, mapping), mapping.keep).emit(name);
+    const Launch launch = Emitter(ir, plan, shape, schedule.numerics, nests, target, threads_of(plan, shape, mapping), mapping).emit(name);
     kernel.steps.push_back({.symbol = name, .items = shape.items, .item_bytes = shape.item_bytes, .launch = launch});
   }
   kernel.problem = to_text(plan.problem);

@@ -5,9 +5,13 @@
 
 #include <mutex>
 
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/BypassSlowDivision.h"
+#include "llvm/Transforms/Utils/IntegerDivision.h"
 
 #include "codegen/nest/optimize.h"
 #include "dsl/error.h"
@@ -28,6 +32,25 @@ llvm::TargetMachine &machine_for(const Target &target) {
   return nest::target_machine(target, kTriple);
 }
 
+/// Divides by shifts and subtractions, or in 32 bits where both numbers fit: ptxas calls a function for 64, and a call spills registers.
+void expand_divisions(llvm::Function &function) {
+  const auto is_wide = [](const llvm::Instruction &instruction) {
+    const unsigned code = instruction.getOpcode();
+    return (code == llvm::Instruction::UDiv || code == llvm::Instruction::URem) && instruction.getType()->isIntegerTy(64) &&
+           !llvm::isa<llvm::Constant>(instruction.getOperand(1));
+  };
+  for (llvm::BasicBlock *block = &function.front(), *next = nullptr; block; block = next) {
+    next = block->getNextNode();
+    llvm::bypassSlowDivision(block, {{64, 32}});
+  }
+  std::vector<llvm::BinaryOperator *> divisions;
+  for (llvm::Instruction &instruction : llvm::instructions(function))
+    if (is_wide(instruction))
+      divisions.push_back(llvm::cast<llvm::BinaryOperator>(&instruction));
+  for (llvm::BinaryOperator *division : divisions)
+    division->getOpcode() == llvm::Instruction::UDiv ? llvm::expandDivision(division) : llvm::expandRemainder(division);
+}
+
 } // namespace
 
 std::string emit_ptx(llvm::Module &module, const Target &target, StageText *text) {
@@ -36,6 +59,9 @@ std::string emit_ptx(llvm::Module &module, const Target &target, StageText *text
   module.setDataLayout(machine.createDataLayout());
   module.setSourceFileName("");
   nest::optimize(module, machine);
+  for (llvm::Function &function : module)
+    if (!function.isDeclaration())
+      expand_divisions(function);
   if (text) {
     llvm::raw_string_ostream stream(text->llvm);
     module.print(stream, nullptr);

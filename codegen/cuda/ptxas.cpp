@@ -65,6 +65,17 @@ int64_t number_before(const std::string &text, const std::string &unit) {
   return std::regex_search(text, found, std::regex("(\\d+) (bytes )?" + unit)) ? std::stoll(found[1]) : 0;
 }
 
+/// Bytes of the widest load from global memory in a step's PTX.
+int64_t widest_load(const std::string &ptx, const std::string &symbol) {
+  const size_t begin = ptx.find(".entry " + symbol + "("), end = ptx.find(".entry ", begin + 1);
+  const std::string body = ptx.substr(begin, end - begin);
+  static const std::regex load("ld\\.global(?:\\.[a-z]+)*(?:\\.v([248]))?\\.[bf](\\d+)");
+  int64_t widest = 0;
+  for (std::sregex_iterator at(body.begin(), body.end(), load); at != std::sregex_iterator(); ++at)
+    widest = std::max<int64_t>(widest, ((*at)[1].matched ? std::stoll((*at)[1]) : 1) * std::stoll((*at)[2]) / 8);
+  return widest;
+}
+
 /// How many warps of a step fit a multiprocessor at once.
 int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gpu) {
   const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
@@ -91,18 +102,19 @@ std::string resource_table(const Kernel &kernel, const Target &gpu) {
   if (ptxas.empty())
     throw UserError("resources: no ptxas on the PATH; install the CUDA toolkit, or name one by NORMFORGE_PTXAS");
   const std::string said = assemble(ptxas, kernel.object, gpu);
-  std::string table = llvm::formatv("{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6}\n", "kernel", "registers", "spilled", "local", "shared",
-                                    "threads", "warps");
+  constexpr char kLine[] = "{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6} {7,7} {8,8} {9,14}\n";
+  std::string table =
+      llvm::formatv(kLine, "kernel", "registers", "spilled", "local", "shared", "threads", "warps", "access", "promised", "bytes/element");
   for (const Step &step : kernel.steps) {
     const size_t begin = said.find("'" + step.symbol + "'");
     if (begin == said.npos)
       throw UserError(ptxas + " says nothing of kernel " + step.symbol);
     const std::string part = said.substr(begin, said.find("Compiling entry", begin) - begin);
     const int64_t registers = number_before(part, "registers");
-    table += llvm::formatv("{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6}\n", step.symbol, registers,
-                           number_before(part, "spill stores") + number_before(part, "spill loads"), number_before(part, "stack frame"),
-                           step.launch.shared_bytes, step.launch.threads * step.launch.rows,
-                           llvm::formatv("{0}/{1}", resident_warps(step.launch, registers, gpu), gpu.warps).str());
+    table += llvm::formatv(kLine, step.symbol, registers, number_before(part, "spill stores") + number_before(part, "spill loads"),
+                           number_before(part, "stack frame"), step.launch.shared_bytes, step.launch.threads * step.launch.rows,
+                           llvm::formatv("{0}/{1}", resident_warps(step.launch, registers, gpu), gpu.warps).str(),
+                           widest_load(kernel.object, step.symbol), step.launch.access_bytes, step.launch.point_bytes);
   }
   return table;
 }

@@ -35,7 +35,8 @@ int64_t most_elements(const SweepPlan &);
 /// Whether the sweeps of a nest are unrolled as a whole, so that what is indexed in them becomes registers.
 bool unrolls(const nest::NestShape &, const nest::Residency &);
 
-/// Bytes of shared memory that a block's partial sums of chunks take until they merge (nest/reduce_tree.h), where they are not in registers.
+/// Bytes of shared memory that a block's partial sums of chunks take until they merge (nest/reduce_tree.h), where they are not in
+/// registers.
 int64_t tree_bytes(const SweepPlan &, const nest::NestShape &, const Numerics &, const Threads &);
 
 /// `mapping` as the emitter of nests takes it.

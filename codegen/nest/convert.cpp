@@ -158,7 +158,10 @@ mlir::Value narrow(mlir::ImplicitLocOpBuilder &builder, mlir::Value computed, DT
   switch (to) {
   case DType::f64:
   case DType::f32: return resize(x, storage_type(builder.getContext(), to)).value();
-  case DType::bf16: return narrow_bf16(f32_rounded_to_odd(x)).value();
+  case DType::bf16: {
+    const Expr odd = f32_rounded_to_odd(x);
+    return (target.bf16_convert ? bits_of(resize(odd, builder.getBF16Type())) : narrow_bf16(odd)).value();
+  }
   case DType::f16: {
     const Expr odd = f32_rounded_to_odd(x);
     return (target.f16_convert ? bits_of(resize(odd, builder.getF16Type())) : narrow_small(odd, kF16)).value();

@@ -34,8 +34,11 @@ ReduceTree SweepEmitter::make_tree(size_t index, size_t rows) {
   const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
   const ChunkShape chunks = all.empty() ? ChunkShape::one : chunk_shape(kernel.plan, shape, kernel.numerics);
   const size_t accumulators = all.size();
-  return ReduceTree(ir, std::move(all), type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(),
-                    chunks == ChunkShape::one ? TreeMemory() : kernel.tree_memory(type, tree_slots(accumulators, most_chunks(kernel.plan, shape, kernel.numerics, kernel.most_points()))));
+  return ReduceTree(
+      ir, std::move(all), type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(),
+      chunks == ChunkShape::one
+          ? TreeMemory()
+          : kernel.tree_memory(type, tree_slots(accumulators, most_chunks(kernel.plan, shape, kernel.numerics, kernel.most_points()))));
 }
 
 void SweepEmitter::run(Frames &rows) {
@@ -87,7 +90,7 @@ Values SweepEmitter::level(size_t depth, Frames rows, mlir::ValueRange state) {
     spread_scalars(rows);
   }
   if (shape.reduced.empty())
-    return block(rows, {}, {}, state);
+    return block(place(rows, {}, {}), state);
   if (depth + 1 == shape.reduced.size())
     return run_of(rows, ir.i64(0), kernel.bound_of(shape.reduced.back(), rows.front()), state);
   const int axis = shape.reduced[depth];
@@ -200,9 +203,15 @@ Values SweepEmitter::piece(const Frames &rows, Value begin, Value end, mlir::Val
   const int64_t unroll = kernel.mapping.unroll;
   const auto blocks = [&](int64_t count) {
     return [&, count](Value index, mlir::ValueRange carried) {
-      Values next(carried);
+      std::vector<Frames> places;
       for (int64_t u = 0; u < count; ++u)
-        next = block(rows, ir.add(index, ir.i64(u * step)), {}, next);
+        places.push_back(place(rows, ir.add(index, ir.i64(u * step)), {}));
+      if (kernel.loads_first())
+        for (Frames &at : places)
+          load(at);
+      Values next(carried);
+      for (Frames &at : places)
+        next = block(at, next);
       return next;
     };
   };
@@ -215,17 +224,30 @@ Values SweepEmitter::piece(const Frames &rows, Value begin, Value end, mlir::Val
   if (step == 1)
     return next;
   Value left = ir.sub(end, full);
-  return ir.when(ir.is(Predicate::sgt, left, ir.i64(0)), next, [&] { return block(rows, full, left, next); });
+  return ir.when(ir.is(Predicate::sgt, left, ir.i64(0)), next, [&] { return block(place(rows, full, left), next); });
 }
 
-/// The points at one block: evaluate them in all rows, accumulate, then write. `active`: how many lanes exist, null for all.
-Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRange state) {
+/// The rows at one block. `active`: how many lanes exist, null for all.
+Frames SweepEmitter::place(Frames rows, Value index, Value active) {
   const Lanes lanes = shape.inner && shape.vector_axis >= 0 ? kernel.lanes_of(shape.width, active) : rows.front().lanes;
   for (Frame &frame : rows) {
     if (index)
       kernel.bind(frame, shape.reduced.back(), index);
     frame.lanes = lanes;
   }
+  return rows;
+}
+
+/// What a block reads at its points.
+void SweepEmitter::load(Frames &rows) {
+  for (NodeId id : points)
+    if (kernel.node(id).op == Op::tensor)
+      kernel.evaluate(id, rows);
+}
+
+/// The points at one block: evaluate them in all rows, accumulate, then write.
+Values SweepEmitter::block(Frames rows, mlir::ValueRange state) {
+  const bool all = !rows.front().lanes.active;
   for (NodeId id : points)
     if (!(kernel.node(id).axes & shape.nest.kept))
       kernel.evaluate(id, rows);
@@ -244,10 +266,10 @@ Values SweepEmitter::block(Frames rows, Value index, Value active, mlir::ValueRa
     for (const Write &write : sweep.writes)
       kernel.write(write, frame, shape.asks_at_points, nontemporal && is_streamed(write));
   }
-  if (prefetches && !active)
+  if (prefetches && all)
     for (const Frame &frame : rows)
       prefetch(frame, shape.nest.sweeps.front().points, shape.kept, ir.i64(int64_t(rows.size()) * kernel.mapping.prefetch));
-  if (!sweep.moments.empty() && !active)
+  if (!sweep.moments.empty() && all)
     for (const Frame &frame : rows)
       prefetch_chunk(frame);
   return next;

@@ -68,6 +68,7 @@ protected:
   virtual Value argument(mlir::Type type, size_t offset) = 0;
   virtual Value buffer_memory(int64_t bytes) { return ir.stack(bytes); }
   virtual int sharers() const { return 1; }              ///< how many own a part each of a row's buffer
+  virtual bool loads_first() const { return false; }     ///< of all blocks of an iteration, before any is worked on
   virtual int lane_count() const { return shape.width; } ///< of the vectors that stand for a block
   /// For a tree whose vectors have that type. Trees that share it are not in use at the same time.
   virtual TreeMemory tree_memory(mlir::VectorType type, int64_t slots) = 0;

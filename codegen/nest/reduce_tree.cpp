@@ -130,8 +130,8 @@ Values ReduceTree::stored(Value level) {
 Value ReduceTree::push(mlir::ValueRange chunk, Value ended) {
   Value now = ir.add(ended, ir.i64(1));
   Value level = trailing_zeros(ir, now);
-  const Values sums = ir.loop(
-      ir.i64(0), level, 1, chunk, [&](Value at, mlir::ValueRange right) { return merged(stored(at), right); }, /*unrolled=*/true);
+  const Values sums =
+      ir.loop(ir.i64(0), level, 1, chunk, [&](Value at, mlir::ValueRange right) { return merged(stored(at), right); }, /*unrolled=*/true);
   for (size_t i = 0; i < all.size(); ++i)
     ir.store(sums[i], slot(level, i), memory.alignment);
   return now;
@@ -171,8 +171,7 @@ Values ReduceTree::result(Value ended) {
   return ir.when(ir.is(Predicate::ne, ended, ir.i64(0)), mlir::ValueRange(identities).take_front(all.size()), [&] {
     Value lowest = trailing_zeros(ir, ended), one = ir.i64(1);
     const auto known = constant(ended);
-    Value top = known ? ir.i64(std::bit_width(uint64_t(*known)))
-                      : ir.sub(ir.i64(64), mlir::math::CountLeadingZerosOp::create(ir, ended));
+    Value top = known ? ir.i64(std::bit_width(uint64_t(*known))) : ir.sub(ir.i64(64), mlir::math::CountLeadingZerosOp::create(ir, ended));
     return ir.loop(
         ir.add(lowest, one), top, 1, stored(lowest),
         [&](Value level, mlir::ValueRange sums) {

@@ -29,7 +29,9 @@ private:
   Values run_of(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
   Values written_run(const Frames &rows, Value begin, Value end);
   Values piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
-  Values block(Frames rows, Value index, Value active, mlir::ValueRange state);
+  Frames place(Frames rows, Value index, Value active);
+  void load(Frames &rows);
+  Values block(Frames rows, mlir::ValueRange state);
   void accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum);
   void spread_scalars(Frames &rows);
   void prefetch(const Frame &frame, const std::vector<NodeId> &ids, llvm::ArrayRef<int> axes, Value steps);

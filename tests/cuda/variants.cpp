@@ -32,7 +32,7 @@ void for_each_variant(const std::function<void(const Variant &)> &look) {
           const SweepPlan plan = make_sweep_plan(problem);
           for (const Schedule &schedule : sample_schedules(backend, plan, target, kLong ? 8 : 1, 3))
             look({to_text(problem) + " / " + to_text(schedule, backend.knobs()) + " / " + std::string(target.name), &target, schedule,
-                  backend.compile(plan, schedule, target, "kernel"), &problem != &both.front()});
+                  backend.compile(plan, schedule, target, "kernel")});
         }
       }
 }

@@ -12,7 +12,6 @@ struct Variant {
   const Target *target;
   Schedule schedule;
   Kernel kernel;
-  bool fixed; ///< all extents are
 };
 
 /// Compiles one after the other. Where NORMFORGE_LONG is not set, few of them.
