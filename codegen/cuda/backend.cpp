@@ -56,7 +56,7 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
 std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
                                         const Numerics &numerics, const CudaMapping &mapping, const Target &target) {
   const Threads threads = threads_of(plan, shape, mapping);
-  const int64_t folds = 2 * fold_values(threads, numerics.fold_high) * info(plan.specialized.compute).bytes * mapping.rows;
+  const int64_t folds = 2 * fold_bytes(plan, shape, threads, numerics.fold_high) * mapping.rows;
   if (folds > target.shared_bytes)
     return llvm::formatv("schedule: threads={0} rows={1}: they meet in {2} bytes of shared memory, of which a block has {3}; use fewer, or "
                          "fold=low",

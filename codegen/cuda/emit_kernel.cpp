@@ -109,8 +109,7 @@ void Emitter::enter() {
     row.mask = arith::ShLIOp::create(ir, i32((int64_t(1) << threads.count) - 1), row.first);
   }
   row.barrier = threads.rows == 1 ? number : ir.add(number, i32(1));
-  if (const int64_t values = fold_values(threads, numerics.fold_high)) {
-    const int64_t bytes = 2 * values * info(plan.specialized.compute).bytes;
+  if (const int64_t bytes = 2 * fold_bytes(plan, shape, threads, numerics.fold_high)) {
     row.shared = ir.address(shared_memory(ir), ir.getI8Type(), ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), number), ir.i64(bytes)));
     launch.shared_bytes = llvm::alignTo(bytes * threads.rows, kSharedAlignment);
   }
@@ -146,11 +145,11 @@ void Row::sync(Ir &ir) const {
 
 /// Two folds in a row use different memory: before a thread writes to the first again, all have passed the second's barrier, after they
 /// have read the first.
-Value Emitter::fold(Op reduction, Value vector) {
+nest::Values Emitter::fold(llvm::ArrayRef<nest::LaneSums> sums) {
   Value scratch = row.shared;
   if (scratch && folds++ % 2)
-    scratch = ir.address(scratch, compute_type, ir.i64(fold_values(row.threads, numerics.fold_high)));
-  return fold_row(ir, row, reduction, vector, numerics.fold_high, scratch);
+    scratch = ir.address(scratch, ir.getI8Type(), ir.i64(fold_bytes(plan, shape, row.threads, numerics.fold_high)));
+  return fold_row(ir, row, sums, numerics.fold_high, scratch);
 }
 
 /// An output may be the memory of an input that other threads of the row still read.

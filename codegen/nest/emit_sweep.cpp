@@ -46,20 +46,28 @@ void SweepEmitter::run(Frames &rows) {
   settle(rows, again ? chunks(rows, kernel.whole_row(rows)) : tree.finish(level(0, rows, tree.start())));
 }
 
-/// The values of the reductions, from the tree's results.
+/// The values of the reductions, from the tree's results. Lanes of all of them fold together.
 void SweepEmitter::settle(Frames &rows, const Values &results) {
   const Value *result = results.begin();
+  llvm::SmallVector<LaneSums> sums;
   for (size_t r = 0; r < rows.size(); ++r)
     for (NodeId id : sweep.reductions) {
       Value sum = *result++;
       if (kernel.node(id).op != Op::sum)
         sum = with_nans(ir, sum, *result++);
       if (shape.inner)
-        sum = kernel.fold(kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum);
+        sums.push_back({kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum});
       else if (!kernel.varies(id, shape.vector_axis))
         sum = ir.first_lane(sum);
       rows[r].value[size_t(id)] = sum;
     }
+  if (!sums.empty()) {
+    const Values folded = kernel.fold(sums);
+    const Value *next = folded.begin();
+    for (Frame &frame : rows)
+      for (NodeId id : sweep.reductions)
+        frame.value[size_t(id)] = *next++;
+  }
   if (again)
     settle_moments(rows, results);
 }

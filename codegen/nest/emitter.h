@@ -55,6 +55,12 @@ struct Part {
   Value per_run;
 };
 
+/// Partial results of a reduction, one per lane, in memory order.
+struct LaneSums {
+  Op reduction;
+  Value lanes;
+};
+
 class Emitter {
 public:
   /// `record`: of a nest whose rows are split.
@@ -77,7 +83,8 @@ protected:
   /// One element per lane, in the compute type.
   virtual Value load_lanes(int tensor, const Frame &frame) = 0;
   virtual void store(int tensor, Value value, const Frame &frame, bool nontemporal = false) = 0;
-  virtual Value fold(Op reduction, Value vector) = 0;
+  /// Scalars: what the lanes of each sum come to.
+  virtual Values fold(llvm::ArrayRef<LaneSums> sums) = 0;
   virtual void write_row_outputs(const std::vector<Write> &writes, Frames &rows);
 
   // emit_kernel.cpp

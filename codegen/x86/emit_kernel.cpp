@@ -51,6 +51,11 @@ TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots) {
   return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
 }
 
-Value Emitter::fold(Op reduction, Value vector) { return fold_lanes(ir, reduction, vector, numerics.fold_high); }
+Values Emitter::fold(llvm::ArrayRef<LaneSums> sums) {
+  Values folded;
+  for (const LaneSums &sum : sums)
+    folded.push_back(fold_lanes(ir, sum.reduction, sum.lanes, numerics.fold_high));
+  return folded;
+}
 
 } // namespace normforge::x86
