@@ -41,8 +41,10 @@ Launch Emitter::emit(llvm::StringRef symbol) {
   make_buffers();
   launch.threads = row.threads.count;
   launch.rows = row.threads.rows;
+  const bool whole =
+      shape.vector_axis >= 0 && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
   for (const View &view : views)
-    if (moves_vectors(view))
+    if (whole && moves_vectors(view))
       launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(view)));
   for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
     launch.point_bytes += double(moved_bytes(plan, shape, shape.nest.sweeps[sweep], residency.points[sweep]));
