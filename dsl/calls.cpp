@@ -12,7 +12,7 @@ constexpr Op kUnary[] = {Op::abs,  Op::sqrt, Op::rsqrt, Op::exp,     Op::exp2, O
                          Op::tanh, Op::erf,  Op::floor, Op::sigmoid, Op::ceil, Op::round};
 constexpr Op kReductions[] = {Op::sum, Op::avg, Op::max, Op::min};
 constexpr std::string_view kOtherFunctions[] = {"count", "select", "clamp", "stored"};
-constexpr DType kCasts[] = {DType::f32, DType::bf16, DType::f16, DType::i8};
+constexpr DType kCasts[] = {DType::f32, DType::bf16, DType::f16, DType::i8, DType::f8e4m3};
 
 std::vector<std::string> function_names() {
   std::vector<std::string> names(std::begin(kOtherFunctions), std::end(kOtherFunctions));

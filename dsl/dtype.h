@@ -28,7 +28,8 @@ std::optional<DType> dtype_named(std::string_view name);
 /// Element `index` of an array of `dtype` at `base`, as a double (exact for every dtype).
 double load_element(DType dtype, const void *base, size_t index);
 
-/// Rounds `value` once, to nearest even (integers: half to even, saturating; f8e4m3: saturating to 448, NaN kept), and stores it.
+/// Rounds `value` once, to nearest even (integers: half to even, saturating; f8e4m3: OCP's E4M3FN, whose largest is 448, saturating as
+/// ONNX's Cast does by default and cvt.satfinite of PTX: what is larger, infinity too, gives 448; NaN stays), and stores it.
 void store_element(DType dtype, void *base, size_t index, double value);
 
 /// `value` rounded to `dtype` and widened again.

@@ -10,6 +10,8 @@ double Tolerance::deviation(double got, double want) const {
   constexpr double wrong = std::numeric_limits<double>::infinity();
   if (std::isnan(want) || std::isnan(got))
     return std::isnan(want) && std::isnan(got) ? 0 : wrong;
+  if (std::isfinite(largest))
+    want = std::clamp(want, -largest, largest);
   if (got == want)
     return 0;
   if (std::isinf(want) || std::isinf(got)) // past the largest finite value of its dtype, `want` rounds to infinity
@@ -24,6 +26,7 @@ Tolerance tolerance(const Problem &problem, DType output) {
     switch (dtype) {
     case DType::bf16: return 0x1p-8;
     case DType::f16: return 0x1p-11;
+    case DType::f8e4m3: return 0x1p-4;
     case DType::f32: return 0x1p-24;
     default: return 0x1p-53;
     }
@@ -34,8 +37,12 @@ Tolerance tolerance(const Problem &problem, DType output) {
   for (const Node &node : program.nodes)
     if (node.op == Op::stored)
       error = std::max(error, 2 * unit(*problem.dtypes[size_t(node.symbol)]));
-  const bool narrow = output == DType::bf16 || output == DType::f16;
-  return {error, narrow ? unit(output) : 0, output == DType::f16 ? 0x1p-25 : 0};
+  switch (output) { // and half of the least number above zero
+  case DType::bf16: return {error, unit(output), 0};
+  case DType::f16: return {error, unit(output), 0x1p-25};
+  case DType::f8e4m3: return {error, unit(output), 0x1p-10, 448};
+  default: return {error, 0, 0};
+  }
 }
 
 } // namespace normforge

@@ -1,6 +1,8 @@
 // How far a kernel's result may lie from the reference: what section "Numerics promised" of the documentation states, as numbers.
 #pragma once
 
+#include <limits>
+
 #include "dsl/problem.h"
 
 namespace normforge {
@@ -11,6 +13,7 @@ struct Tolerance {
   double scaled;   ///< times max(1, |want|)
   double relative; ///< times |want|
   double absolute;
+  double largest = std::numeric_limits<double>::infinity(); ///< what lies beyond it is stored as it
 
   /// How far `got` lies from the f64 result `want`, in units of what is allowed: at most 1 is right; infinity where one is NaN or infinite
   /// and the other is not.

@@ -30,9 +30,10 @@ const std::vector<Shape> &shapes() {
 
 const std::vector<Mix> &mixes() {
   static const std::vector<Mix> table = {
-      {"f32", DType::f32, DType::f32, DType::f32, true},        {"bf16", DType::bf16, DType::bf16, DType::bf16, true},
-      {"f16", DType::f16, DType::f16, DType::f16, false},       {"f64", DType::f64, DType::f64, DType::f64, false},
-      {"bf16_f32", DType::bf16, DType::f32, DType::f16, false}, {"f32_f16", DType::f32, DType::f16, DType::bf16, false},
+      {"f32", DType::f32, DType::f32, DType::f32, true},          {"bf16", DType::bf16, DType::bf16, DType::bf16, true},
+      {"f16", DType::f16, DType::f16, DType::f16, false},         {"f64", DType::f64, DType::f64, DType::f64, false},
+      {"bf16_f32", DType::bf16, DType::f32, DType::f16, false},   {"f32_f16", DType::f32, DType::f16, DType::bf16, false},
+      {"bf16_f8", DType::bf16, DType::f32, DType::f8e4m3, false},
   };
   return table;
 }
