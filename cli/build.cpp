@@ -1,5 +1,7 @@
 // normforge build: a static library of kernels for the problems of a file.
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <unistd.h>
@@ -20,7 +22,8 @@ namespace {
 struct BuildFlags {
   std::string problems, directory, name, targets = "x86-64-v2,x86-64-v3,x86-64-v4", cache, depfile, lock, device;
   int jobs = 0;
-  bool require_complete = false, no_lock = false;
+  std::string require;
+  bool require_complete = false, no_lock = false, same_bits = false;
 };
 
 /// One line that is written over as kernels come in; nothing where nobody watches.
@@ -86,14 +89,13 @@ void build(const BuildFlags &flags) {
                          .targets = parse_targets(flags.targets),
                          .cache = flags.cache.empty() ? default_cache_directory() : flags.cache,
                          .jobs = flags.jobs,
+                         .same_bits = flags.same_bits,
+                         .require_cubin = !flags.require.empty(),
                          .progress = show_progress};
-  for (const Target *target : options.targets)
-    if (target->backend != "x86")
-      throw UserError("target " + std::string(target->name) +
-                      ": libraries hold x86 kernels alone; give levels such as x86-64-v3, or see "
-                      "'normforge show --stage=ptx'");
+  std::vector<const Target *> measured; // targets that schedules are tuned for
+  std::ranges::remove_copy_if(options.targets, std::back_inserter(measured), &Target::gpu);
   if (!flags.no_lock) {
-    options.choices = choices_for(problems, options.targets, flags);
+    options.choices = choices_for(problems, measured, flags);
     options.schedules = flags.lock.empty() ? "common" : "lockfile";
   }
   check_library_name(flags.name);
@@ -106,6 +108,8 @@ void build(const BuildFlags &flags) {
     throw;
   }
   end_progress();
+  if (!library.no_cubin.empty())
+    std::fprintf(stderr, "normforge: warning: GPUs get PTX alone, which their driver compiles: %s\n", library.no_cubin.c_str());
   for (OutputFile &file : library.files)
     file.path = (std::filesystem::path(flags.directory) / file.path).string();
   const OutputFile &archive = library.files.front();
@@ -135,6 +139,8 @@ void add_build(CLI::App &program) {
       "Each problem gets a kernel of its own; generic kernels serve every other shape, with the same bits.\n"
       "Example:\n"
       "  normforge build norms.problems -o norms --name norms --target x86-64-v3,x86-64-v4\n"
+      "For GPUs, add their architectures: functions that end in _cuda take device pointers and a stream:\n"
+      "  normforge build norms.problems -o norms --name norms --target x86-64-v3,sm_80,sm_90\n"
       "For common sizes, schedules that were chosen by measuring come with normforge and are used; the manifest says where the schedules\n"
       "of a library are from. With those that 'normforge tune' chose in their place, and an error where it chose none:\n"
       "  normforge build norms.problems -o norms --name norms --lock norms.lock --require-complete");
@@ -146,9 +152,13 @@ void add_build(CLI::App &program) {
   verb->add_option("--name", flags->name, "Name of the library, a C identifier: what its symbols begin with")
       ->type_name("NAME")
       ->required();
-  verb->add_option("--target", flags->targets, "CPU levels to compile for, separated by commas")
+  verb->add_option("--target", flags->targets, "CPU levels and GPU architectures (sm_80, sm_90, ...) to compile for, separated by commas")
       ->type_name("TARGETS")
       ->capture_default_str();
+  verb->add_option("--require", flags->require, "cubin: fail where ptxas gives no machine code for a GPU, in place of a warning")
+      ->type_name("CODE")
+      ->check(CLI::IsMember({"cubin"}));
+  verb->add_flag("--same-bits", flags->same_bits, "GPUs sum in the order of the CPU: the same bits, at some cost of speed");
   add_compile_options(*verb, flags->jobs, flags->cache);
   verb->add_option("--depfile", flags->depfile, "Also write a makefile's rule with the files that were read")->type_name("FILE");
   CLI::Option *lock =

@@ -29,7 +29,8 @@ struct Step {
 
 struct Kernel {
   std::string object;                    ///< a relocatable object file: what goes into a library; of a GPU's kernel, its PTX
-  std::string image;                     ///< the same machine code ready to run wherever it is copied to (codegen/image.h)
+  std::string image;                     ///< the same machine code ready to run wherever it is copied to (codegen/image.h); of a GPU's
+                                         ///< kernel a cubin, or nothing
   std::string problem, schedule, target; ///< canonical texts
   std::vector<Step> steps;               ///< run in order, each when the one before has ended
   std::vector<nf_buffer> workspace;      ///< buffers that the steps share

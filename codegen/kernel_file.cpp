@@ -28,13 +28,29 @@ static bool fromJSON(const Value &value, nf_buffer &buffer, Path path) {
 
 namespace normforge {
 
+static Value toJSON(const Launch &launch) {
+  return Object{{"threads", launch.threads},
+                {"rows", launch.rows},
+                {"shared_bytes", launch.shared_bytes},
+                {"parameters", llvm::json::Array(launch.parameters)}};
+}
+static bool fromJSON(const Value &value, Launch &launch, Path path) {
+  ObjectMapper map(value, path);
+  return map && map.map("threads", launch.threads) && map.map("rows", launch.rows) && map.map("shared_bytes", launch.shared_bytes) &&
+         map.map("parameters", launch.parameters);
+}
+
 static Value toJSON(const Step &step) {
-  return Object{{"symbol", step.symbol}, {"items", ::toJSON(step.items)}, {"item_bytes", step.item_bytes}, {"entry", step.entry}};
+  return Object{{"symbol", step.symbol},
+                {"items", ::toJSON(step.items)},
+                {"item_bytes", step.item_bytes},
+                {"entry", step.entry},
+                {"launch", toJSON(step.launch)}};
 }
 static bool fromJSON(const Value &value, Step &step, Path path) {
   ObjectMapper map(value, path);
   return map && map.map("symbol", step.symbol) && map.map("items", step.items) && map.map("item_bytes", step.item_bytes) &&
-         map.map("entry", step.entry);
+         map.map("entry", step.entry) && map.map("launch", step.launch);
 }
 
 /// What stands before the code.

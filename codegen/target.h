@@ -24,6 +24,8 @@ struct Target {
   bool scale;               ///< multiplies by a power of two of any size, rounding once (vscalefps)
   int64_t shared_bytes = 0; ///< GPUs: shared memory that one block may have
   int warps = 0;            ///< GPUs: that a multiprocessor holds
+
+  bool gpu() const { return warps > 0; }
 };
 
 std::span<const Target> targets();

@@ -1,6 +1,6 @@
 /* What generated kernels and the runtime agree on. C11. A kernel is plain code: it takes its arguments, does items [begin, end) of one
- * step, and calls nothing. Everything that a call must be checked for, dispatched by, or split over threads by is data: here for kernels,
- * in description.h for what a caller sees. */
+ * step, and calls nothing; on a GPU the driver starts it. Everything that a call must be checked for, dispatched by, or split over threads
+ * by is data: here for kernels, in description.h for what a caller sees. */
 #ifndef NORMFORGE_RUNTIME_ABI_H
 #define NORMFORGE_RUNTIME_ABI_H
 
@@ -38,24 +38,42 @@ typedef struct nf_buffer {
   int64_t bytes; /* of one */
 } nf_buffer;
 
+/* How a GPU starts a step: blocks of `threads` by `rows` threads with `shared_bytes` of dynamic shared memory; item begin + i is done by
+ * row i mod `rows` of block i / rows. The parameters are begin and end (int64_t), then the 8-byte entries of nf_kernel_args at these
+ * offsets. */
+typedef struct nf_launch {
+  const char *symbol; /* in the kernel's code */
+  int32_t threads, rows;
+  int64_t shared_bytes;
+  int32_t parameters;
+  const int32_t *parameter;
+} nf_launch;
+
 /* Steps run in order, each when the one before has ended; the items of one run in any order and on any thread, and their results don't
  * depend on it. */
 typedef struct nf_step {
-  nf_kernel_fn run;
+  nf_kernel_fn run; /* null: a GPU's, see `launch` */
   nf_count items;
   int64_t item_bytes; /* that an item moves; 0: the step moves the tensors of the call, evenly over its items */
+  const nf_launch *launch;
 } nf_step;
+
+/* Code of a GPU kernel. `cubin` is machine code for devices of its compute capability or a higher one of the same major number; null: there
+ * is none. `ptx`, text, is what the driver compiles for any device of its capability or a higher one. */
+typedef struct nf_device_code {
+  const char *cubin, *ptx;
+} nf_device_code;
 
 typedef struct nf_range {
   int64_t lo, hi; /* both within */
 } nf_range;
 
-/* One compiled kernel and the calls that it may serve: the machine has `level`; every tensor in `needs` is there and none that is not in
- * `takes`; each of `dense` is packed in memory order, and of each of `rows` the innermost axis is contiguous (a tensor that is absent is
- * both; `rows` includes `dense`); each of `in_place` is the memory of an input; all extents are in range. Every kernel is right in place,
- * too. Kernels of a function stand best first. */
+/* One compiled kernel and the calls that it may serve: the machine has `level`, and as much shared memory as the kernel's launches want;
+ * every tensor in `needs` is there and none that is not in `takes`; each of `dense` is packed in memory order, and of each of `rows` the
+ * innermost axis is contiguous (a tensor that is absent is both; `rows` includes `dense`); each of `in_place` is the memory of an input;
+ * all extents are in range. Every kernel is right in place, too. Kernels of a function stand best first. */
 typedef struct nf_kernel {
-  int32_t level; /* x86: 2, 3, 4 */
+  int32_t level; /* x86: 2, 3, 4; GPUs: ten times the compute capability */
   nf_origin origin;
   uint64_t needs, takes;
   uint64_t dense, rows;
@@ -64,9 +82,10 @@ typedef struct nf_kernel {
   int32_t steps, buffers;
   const nf_step *step;
   const nf_buffer *buffer;
-  int64_t grain_bytes;  /* least work for a thread; 0: never split */
-  const char *problem;  /* text of the problem that it was compiled for */
-  const char *schedule; /* text */
+  const nf_device_code *code; /* of a GPU's kernel; else null */
+  int64_t grain_bytes;        /* least work for a thread; 0: never split */
+  const char *problem;        /* text of the problem that it was compiled for */
+  const char *schedule;       /* text */
 } nf_kernel;
 
 #ifdef __cplusplus

@@ -33,10 +33,11 @@ void run_step(const nf_kernel *kernel, const nf_step *step, const CheckedCall *c
     nf_pool_run(blocks.tasks, run_block, &blocks);
 }
 
-/// Points the kernel's buffers into the workspace, which is large enough.
-void place_buffers(const nf_kernel *kernel, const nf_options *options, CheckedCall *call) {
+} // namespace
+
+extern "C" void nf_place_buffers(const nf_kernel *kernel, void *workspace, CheckedCall *call) {
   const uintptr_t mask = nf::kWorkspaceAlignment - 1;
-  uintptr_t next = (reinterpret_cast<uintptr_t>(options->workspace) + mask) & ~mask;
+  uintptr_t next = (reinterpret_cast<uintptr_t>(workspace) + mask) & ~mask;
   for (int b = 0; b < kernel->buffers; ++b) {
     call->args.buffers[b] = reinterpret_cast<void *>(next);
     const int64_t bytes = nf::evaluate(kernel->buffer[b].count, call->args.extents) * kernel->buffer[b].bytes;
@@ -44,20 +45,18 @@ void place_buffers(const nf_kernel *kernel, const nf_options *options, CheckedCa
   }
 }
 
-nf_status check_workspace(const nf_kernel *kernel, const nf_options *options, CheckedCall *call) {
+extern "C" nf_status nf_check_workspace(const nf_kernel *kernel, void *workspace, int64_t workspace_bytes, CheckedCall *call) {
   if (kernel->buffers == 0)
     return NF_OK;
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(options->workspace);
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(workspace);
   for (int t = 0; t < call->function->tensors; ++t)
-    if ((call->present >> t & 1) && nf::overlap(call->spans[t], {begin, begin + uintptr_t(options->workspace_bytes)})) {
+    if ((call->present >> t & 1) && nf::overlap(call->spans[t], {begin, begin + uintptr_t(workspace_bytes)})) {
       call->culprit = call->function->tensor[t].name;
       call->other = "the workspace";
       return NF_OVERLAP;
     }
   return NF_OK;
 }
-
-} // namespace
 
 extern "C" int32_t nf_step_tasks(const nf_kernel *kernel, const nf_step *step, const CheckedCall *call, const nf_options *options) {
   const int64_t items = nf::evaluate(step->items, call->args.extents);
@@ -88,9 +87,9 @@ extern "C" nf_status nf_prepare(const nf_function *function, const void *args, c
     return NF_LEVEL_UNSUPPORTED;
   if (call->empty)
     return NF_OK;
-  if (const nf_status status = nf_choose(call, level, options->workspace ? options->workspace_bytes : 0, kernel); status != NF_OK)
+  if (const nf_status status = nf_choose(call, {level}, options->workspace ? options->workspace_bytes : 0, kernel); status != NF_OK)
     return status;
-  return check_workspace(*kernel, options, call);
+  return nf_check_workspace(*kernel, options->workspace, options->workspace_bytes, call);
 }
 
 extern "C" nf_status nf_call(const nf_function *function, const void *args, const nf_options *options) {
@@ -99,7 +98,7 @@ extern "C" nf_status nf_call(const nf_function *function, const void *args, cons
   options = options ? options : &kDefaults;
   if (const nf_status status = nf_prepare(function, args, options, &call, &kernel); status != NF_OK || !kernel)
     return status;
-  place_buffers(kernel, options, &call);
+  nf_place_buffers(kernel, options->workspace, &call);
   for (int s = 0; s < kernel->steps; ++s)
     run_step(kernel, &kernel->step[s], &call, options);
   return NF_OK;

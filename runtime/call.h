@@ -29,7 +29,13 @@ struct CheckedCall {
 };
 
 /// The conditions of a kernel, in the order in which they are looked at.
-enum class Condition { level, tensors, ranges, layout, in_place, workspace, none };
+enum class Condition { level, tensors, ranges, layout, in_place, shared_memory, workspace, none };
+
+/// What kernels run on: a level, and of a GPU the shared memory that a block may have.
+struct Machine {
+  int32_t level;
+  int64_t shared_bytes = 0;
+};
 
 static inline int64_t product(uint64_t axes, const int64_t *extents) {
   int64_t value = 1;
@@ -59,14 +65,27 @@ nf_status nf_check(const nf_function *function, const void *args, nf::CheckedCal
 nf_status nf_prepare(const nf_function *function, const void *args, const nf_options *options, nf::CheckedCall *call,
                      const nf_kernel **kernel);
 
-/// The first condition of `kernel` that `call` does not meet at `level` with so many bytes of workspace.
-nf::Condition nf_unmet(const nf_kernel *kernel, const nf::CheckedCall *call, int32_t level, int64_t workspace_bytes);
+/// The first condition of `kernel` that `call` does not meet on `machine` with so many bytes of workspace.
+nf::Condition nf_unmet(const nf_kernel *kernel, const nf::CheckedCall *call, nf::Machine machine, int64_t workspace_bytes);
 
 /// The first kernel without an unmet condition, or null and the status that says why.
-nf_status nf_choose(const nf::CheckedCall *call, int32_t level, int64_t workspace_bytes, const nf_kernel **kernel);
+nf_status nf_choose(const nf::CheckedCall *call, nf::Machine machine, int64_t workspace_bytes, const nf_kernel **kernel);
+
+/// The most shared memory that a block of any of the kernel's launches wants; 0 for a CPU's.
+int64_t nf_kernel_shared_bytes(const nf_kernel *kernel);
 
 /// Workspace of `kernel`, with room to align it; 0 when it wants none; saturates.
 int64_t nf_kernel_workspace(const nf_kernel *kernel, const int64_t *extents);
+
+/// Refuses a workspace that overlaps a tensor of the call, where the kernel wants one.
+nf_status nf_check_workspace(const nf_kernel *kernel, void *workspace, int64_t workspace_bytes, nf::CheckedCall *call);
+
+/// Points the kernel's buffers into the workspace, which is large enough.
+void nf_place_buffers(const nf_kernel *kernel, void *workspace, nf::CheckedCall *call);
+
+/// Fills in what nf_which() says of a call that was prepared with `status`: `kernel` serves it, or nothing does.
+void nf_explain(const nf::CheckedCall *call, nf_status status, const nf_kernel *kernel, nf::Machine machine, int64_t workspace_bytes,
+                nf_choice *choice);
 
 /// Into how many tasks `step` is split.
 int32_t nf_step_tasks(const nf_kernel *kernel, const nf_step *step, const nf::CheckedCall *call, const nf_options *options);

@@ -30,8 +30,16 @@ extern "C" int64_t nf_kernel_workspace(const nf_kernel *kernel, const int64_t *e
   return total;
 }
 
-extern "C" Condition nf_unmet(const nf_kernel *kernel, const CheckedCall *call, int32_t level, int64_t workspace_bytes) {
-  if (kernel->level > level)
+extern "C" int64_t nf_kernel_shared_bytes(const nf_kernel *kernel) {
+  int64_t most = 0;
+  for (int s = 0; s < kernel->steps; ++s)
+    if (const nf_launch *launch = kernel->step[s].launch; launch && launch->shared_bytes > most)
+      most = launch->shared_bytes;
+  return most;
+}
+
+extern "C" Condition nf_unmet(const nf_kernel *kernel, const CheckedCall *call, nf::Machine machine, int64_t workspace_bytes) {
+  if (kernel->level > machine.level)
     return Condition::level;
   if ((kernel->needs & ~call->present) | (call->present & ~kernel->takes))
     return Condition::tensors;
@@ -41,22 +49,26 @@ extern "C" Condition nf_unmet(const nf_kernel *kernel, const CheckedCall *call, 
     return Condition::layout;
   if (kernel->in_place & ~call->in_place)
     return Condition::in_place;
+  if (kernel->code && nf_kernel_shared_bytes(kernel) > machine.shared_bytes)
+    return Condition::shared_memory;
   if (kernel->buffers > 0 && nf_kernel_workspace(kernel, call->args.extents) > workspace_bytes)
     return Condition::workspace;
   return Condition::none;
 }
 
-extern "C" nf_status nf_choose(const CheckedCall *call, int32_t level, int64_t workspace_bytes, const nf_kernel **kernel) {
+extern "C" nf_status nf_choose(const CheckedCall *call, nf::Machine machine, int64_t workspace_bytes, const nf_kernel **kernel) {
   nf_status status = NF_NO_KERNEL;
   for (int k = 0; k < call->function->kernels; ++k) {
     const nf_kernel *candidate = &call->function->kernel[k];
-    const Condition unmet = nf_unmet(candidate, call, level, workspace_bytes);
+    const Condition unmet = nf_unmet(candidate, call, machine, workspace_bytes);
     if (unmet == Condition::none) {
       *kernel = candidate;
       return NF_OK;
     }
     if (unmet == Condition::workspace)
       status = NF_WORKSPACE_NEEDED;
+    if (unmet == Condition::shared_memory && status == NF_NO_KERNEL)
+      status = NF_SHARED_MEMORY;
   }
   *kernel = nullptr;
   return status;

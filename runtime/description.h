@@ -85,6 +85,8 @@ typedef struct nf_library {
   const char *level_variable; /**< the environment variable that forces a CPU level */
   int32_t functions;
   const nf_function *const *function;
+  int32_t cuda_functions;
+  const nf_function *const *cuda_function; /**< those that run on a GPU */
 } nf_library;
 
 #ifdef __cplusplus

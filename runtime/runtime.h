@@ -28,7 +28,16 @@ typedef enum nf_status {
   NF_BAD_OPTIONS,       /**< a negative number of threads or bytes */
   NF_LEVEL_UNSUPPORTED, /**< the CPU level that is forced is no level, or this CPU lacks it */
   NF_NO_KERNEL,         /**< no kernel of the library serves this call on this CPU */
-  NF_WORKSPACE_NEEDED   /**< every kernel that serves this call wants a workspace, and none or too small a one was given */
+  NF_WORKSPACE_NEEDED,  /**< every kernel that serves this call wants a workspace, and none or too small a one was given */
+  NF_NO_DRIVER,         /**< this machine has no NVIDIA driver */
+  NF_OLD_DRIVER,        /**< the driver is older than CUDA 12, or does not know the code */
+  NF_NO_DEVICE,         /**< the driver finds no GPU */
+  NF_OLD_DEVICE,        /**< the GPU's compute capability is below that of every kernel of the function */
+  NF_NO_CONTEXT,        /**< no CUDA context is current on this thread */
+  NF_OTHER_CONTEXT,     /**< the stream belongs to another context than the current one, or is none */
+  NF_HOST_POINTER,      /**< a tensor or the workspace is memory that the GPU cannot reach */
+  NF_SHARED_MEMORY,     /**< every kernel that serves this call wants more shared memory than a block of this GPU may have */
+  NF_DRIVER_ERROR       /**< the driver refused for another reason */
 } nf_status;
 
 /** One line, lowercase; "unknown status" for a number that is none. */
@@ -58,9 +67,9 @@ nf_status nf_workspace_bytes(const nf_function *function, const void *args, int6
 typedef struct nf_choice {
   const char *problem;     /**< that the kernel was compiled for; null when there is no kernel or nothing to do */
   const char *schedule;    /**< that it was compiled by */
-  int32_t level;           /**< CPU level of the kernel */
+  int32_t level;           /**< CPU level of the kernel; a GPU's: ten times its compute capability */
   nf_origin origin;        /**< NF_GENERIC where no kernel of its own fits the call */
-  int32_t threads;         /**< that its widest step is split over */
+  int32_t threads;         /**< that its widest step is split over; 0 on a GPU */
   int64_t workspace_bytes; /**< that it wants */
   char why[256]; /**< "tuned: …", "specialized: …", "generic: no specialized kernel for cols=100; …", or what the call is refused for */
 } nf_choice;

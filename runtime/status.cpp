@@ -19,11 +19,20 @@ constexpr const char *kTexts[] = {
     "the CPU level asked for is none, or this CPU lacks it",
     "no kernel of the library serves this call on this CPU",
     "this call wants a workspace: none, or too small a one, was given",
+    "no driver: libcuda.so.1 is not on this machine",
+    "the driver is too old: it is older than CUDA 12, or does not know the kernel's code",
+    "no device: the driver finds no GPU",
+    "the GPU is older than any code in this library",
+    "no CUDA context is current on this thread",
+    "the stream belongs to another context than the current one",
+    "memory of the call cannot be reached by the GPU",
+    "every kernel that serves this call wants more shared memory than a block of this GPU may have",
+    "the CUDA driver reports an error",
 };
-static_assert(sizeof kTexts / sizeof *kTexts == NF_WORKSPACE_NEEDED + 1);
+static_assert(sizeof kTexts / sizeof *kTexts == NF_DRIVER_ERROR + 1);
 
 } // namespace
 
 extern "C" const char *nf_status_string(int32_t status) {
-  return status >= NF_OK && status <= NF_WORKSPACE_NEEDED ? kTexts[status] : "unknown status";
+  return status >= NF_OK && status <= NF_DRIVER_ERROR ? kTexts[status] : "unknown status";
 }

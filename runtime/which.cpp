@@ -16,13 +16,13 @@ struct Nearest {
   Condition unmet = Condition::level;
 };
 
-Nearest nearest(const CheckedCall &call, bool specialized, int64_t workspace_bytes) {
+Nearest nearest(const CheckedCall &call, bool specialized, nf::Machine machine, int64_t workspace_bytes) {
   Nearest best;
   for (int k = 0; k < call.function->kernels; ++k) {
     const nf_kernel *kernel = &call.function->kernel[k];
     if (specialized && kernel->origin == NF_GENERIC)
       continue;
-    const Condition unmet = nf_unmet(kernel, &call, nf_level(), workspace_bytes);
+    const Condition unmet = nf_unmet(kernel, &call, machine, workspace_bytes);
     if (!best.kernel || unmet > best.unmet)
       best = {kernel, unmet};
   }
@@ -47,7 +47,7 @@ void explain_ranges(const nf_kernel &kernel, const CheckedCall &call, char *text
 }
 
 /// What keeps the nearest kernel from serving, behind "no (specialized) kernel ".
-void explain(const Nearest &nearest, const CheckedCall &call, char *text, size_t size) {
+void explain(const Nearest &nearest, const CheckedCall &call, nf::Machine machine, char *text, size_t size) {
   if (!nearest.kernel) {
     snprintf(text, size, "of %s in this library", call.function->name);
     return;
@@ -55,7 +55,11 @@ void explain(const Nearest &nearest, const CheckedCall &call, char *text, size_t
   const nf_kernel &kernel = *nearest.kernel;
   switch (nearest.unmet) {
   case Condition::level:
-    snprintf(text, size, "for x86-64-v%d, the level in force; the nearest wants v%d", nf_level(), kernel.level);
+    if (kernel.code)
+      snprintf(text, size, "for compute capability %d.%d, the device's; the nearest wants %d.%d", machine.level / 10, machine.level % 10,
+               kernel.level / 10, kernel.level % 10);
+    else
+      snprintf(text, size, "for x86-64-v%d, the level in force; the nearest wants v%d", machine.level, kernel.level);
     return;
   case Condition::tensors:
     if (const uint64_t missing = kernel.needs & ~call.present)
@@ -71,6 +75,10 @@ void explain(const Nearest &nearest, const CheckedCall &call, char *text, size_t
       snprintf(text, size, "for %s with strides that aren't dense", first_of(kernel.dense & ~call.dense, call));
     return;
   case Condition::in_place: snprintf(text, size, "unless %s is in place", first_of(kernel.in_place & ~call.in_place, call)); return;
+  case Condition::shared_memory:
+    snprintf(text, size, "for blocks with %lld bytes of shared memory, the device's; the nearest wants %lld",
+             (long long)machine.shared_bytes, (long long)nf_kernel_shared_bytes(&kernel));
+    return;
   case Condition::workspace:
     snprintf(text, size, "without a workspace of %lld bytes", (long long)nf_kernel_workspace(&kernel, call.args.extents));
     return;
@@ -99,6 +107,32 @@ int32_t widest(const nf_kernel *kernel, const CheckedCall &call, const nf_option
 
 } // namespace
 
+extern "C" void nf_explain(const CheckedCall *call, nf_status status, const nf_kernel *kernel, nf::Machine machine, int64_t workspace_bytes,
+                           nf_choice *choice) {
+  char reason[sizeof choice->why - 32];
+  if (status == NF_NO_KERNEL || status == NF_WORKSPACE_NEEDED || status == NF_SHARED_MEMORY || status == NF_OLD_DEVICE) {
+    explain(nearest(*call, false, machine, workspace_bytes), *call, machine, reason, sizeof reason);
+    snprintf(choice->why, sizeof choice->why, "no kernel %s", reason);
+  } else if (status != NF_OK) {
+    explain_status(status, *call, choice->why, sizeof choice->why);
+  } else if (!kernel) {
+    snprintf(choice->why, sizeof choice->why, "nothing to do: an extent is 0");
+  } else if (kernel->origin != NF_GENERIC) {
+    snprintf(choice->why, sizeof choice->why, "%s: the first kernel whose conditions all hold",
+             kernel->origin == NF_TUNED ? "tuned" : "specialized");
+  } else {
+    explain(nearest(*call, true, machine, workspace_bytes), *call, machine, reason, sizeof reason);
+    snprintf(choice->why, sizeof choice->why, "generic: no specialized kernel %s", reason);
+  }
+  if (status != NF_OK || !kernel)
+    return;
+  choice->problem = kernel->problem;
+  choice->schedule = kernel->schedule;
+  choice->level = kernel->level;
+  choice->origin = kernel->origin;
+  choice->workspace_bytes = nf_kernel_workspace(kernel, call->args.extents);
+}
+
 extern "C" nf_status nf_which(const nf_function *function, const void *args, const nf_options *options, nf_choice *choice) {
   if (!choice)
     return NF_NULL_ARGUMENT;
@@ -107,30 +141,9 @@ extern "C" nf_status nf_which(const nf_function *function, const void *args, con
   CheckedCall call;
   const nf_kernel *kernel;
   const nf_status status = nf_prepare(function, args, options, &call, &kernel);
-  const int64_t workspace_bytes = options->workspace ? options->workspace_bytes : 0;
-  char reason[sizeof choice->why - 32];
-  if (status == NF_NO_KERNEL || status == NF_WORKSPACE_NEEDED) {
-    explain(nearest(call, false, workspace_bytes), call, reason, sizeof reason);
-    snprintf(choice->why, sizeof choice->why, "no kernel %s", reason);
-  } else if (status != NF_OK) {
-    explain_status(status, call, choice->why, sizeof choice->why);
-  } else if (!kernel) {
-    snprintf(choice->why, sizeof choice->why, "nothing to do: an extent is 0");
-  } else if (kernel->origin != NF_GENERIC) {
-    snprintf(choice->why, sizeof choice->why, "%s: the first kernel whose conditions all hold",
-             kernel->origin == NF_TUNED ? "tuned" : "specialized");
-  } else {
-    explain(nearest(call, true, workspace_bytes), call, reason, sizeof reason);
-    snprintf(choice->why, sizeof choice->why, "generic: no specialized kernel %s", reason);
-  }
-  if (status == NF_OK && kernel) {
-    choice->problem = kernel->problem;
-    choice->schedule = kernel->schedule;
-    choice->level = kernel->level;
-    choice->origin = kernel->origin;
+  nf_explain(&call, status, kernel, {nf_level()}, options->workspace ? options->workspace_bytes : 0, choice);
+  if (status == NF_OK && kernel)
     choice->threads = widest(kernel, call, options);
-    choice->workspace_bytes = nf_kernel_workspace(kernel, call.args.extents);
-  }
   return status;
 }
 
@@ -147,7 +160,7 @@ extern "C" nf_status nf_workspace_bytes(const nf_function *function, const void 
     return NF_LEVEL_UNSUPPORTED;
   if (call.empty)
     return NF_OK;
-  if (const nf_status status = nf_choose(&call, level, INT64_MAX, &kernel); status != NF_OK)
+  if (const nf_status status = nf_choose(&call, {level}, INT64_MAX, &kernel); status != NF_OK)
     return status;
   *bytes = nf_kernel_workspace(kernel, call.args.extents);
   return NF_OK;

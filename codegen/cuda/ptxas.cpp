@@ -42,21 +42,34 @@ private:
   llvm::FileRemover remover{path};
 };
 
-/// What ptxas says about a kernel, besides errors.
-std::string assemble(const std::string &ptxas, const std::string &ptx, const Target &gpu) {
-  const Temporary source("ptx"), cubin("cubin"), report("txt");
-  std::error_code error;
-  llvm::raw_fd_ostream(source.name(), error) << ptx;
-  const std::string architecture = "-arch=" + std::string(gpu.cpu);
-  const llvm::StringRef arguments[] = {ptxas, architecture, "-v", "-o", cubin.name(), source.name()};
+/// Runs ptxas and returns what it says. Throws UserError, naming what it was `asked`, where it fails.
+std::string run(const std::string &ptxas, std::vector<llvm::StringRef> arguments, const std::string &asked) {
+  const Temporary report("txt");
+  arguments.insert(arguments.begin(), ptxas);
   const std::optional<llvm::StringRef> streams[] = {std::nullopt, report.name(), report.name()};
   std::string failure;
   const int status = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, streams, /*SecondsToWait=*/0, /*MemoryLimit=*/0, &failure);
   const std::string said = report.text();
-  if (error || status != 0)
-    throw UserError(ptxas + " does not assemble the kernel for " + std::string(gpu.name) + ": " +
-                    (failure.empty() ? said.substr(0, said.find('\n')) : failure));
+  if (status != 0)
+    throw UserError(ptxas + " does not " + asked + ": " + (failure.empty() ? said.substr(0, said.find('\n')) : failure));
   return said;
+}
+
+struct Assembled {
+  std::string cubin, said;
+};
+
+Assembled assemble(const std::string &ptxas, const std::string &ptx, const Target &gpu) {
+  const Temporary source("ptx"), cubin("cubin");
+  std::error_code error;
+  llvm::raw_fd_ostream(source.name(), error) << ptx;
+  if (error)
+    throw UserError("cannot write " + source.name().str() + ": " + error.message());
+  const std::string architecture = "-arch=" + std::string(gpu.cpu);
+  Assembled assembled;
+  assembled.said = run(ptxas, {architecture, "-v", "-o", cubin.name(), source.name()}, "assemble the kernel for " + std::string(gpu.name));
+  assembled.cubin = cubin.text();
+  return assembled;
 }
 
 /// The number before `unit` in a report, or 0.
@@ -97,11 +110,20 @@ std::string find_ptxas() {
   return found ? *found : std::string();
 }
 
+std::string ptxas_version(const std::string &ptxas) {
+  const llvm::StringRef said = llvm::StringRef(run(ptxas, {"--version"}, "say its version")).rtrim();
+  return said.substr(said.rfind('\n') + 1).str();
+}
+
+std::string cubin_of(const Kernel &kernel, const Target &gpu, const std::string &ptxas) {
+  return assemble(ptxas, kernel.object, gpu).cubin;
+}
+
 std::string resource_table(const Kernel &kernel, const Target &gpu) {
   const std::string ptxas = find_ptxas();
   if (ptxas.empty())
     throw UserError("resources: no ptxas on the PATH; install the CUDA toolkit, or name one by NORMFORGE_PTXAS");
-  const std::string said = assemble(ptxas, kernel.object, gpu);
+  const std::string said = assemble(ptxas, kernel.object, gpu).said;
   constexpr char kLine[] = "{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6} {7,7} {8,8} {9,14}\n";
   std::string table =
       llvm::formatv(kLine, "kernel", "registers", "spilled", "local", "shared", "threads", "warps", "access", "promised", "bytes/element");

@@ -6,25 +6,59 @@
 #include <mutex>
 #include <thread>
 
+#include "codegen/resources.h"
+#include "dsl/error.h"
+
 namespace normforge {
+namespace {
+
+/// Gives a GPU's kernel its machine code; says why where there is none.
+std::string assemble(Kernel &kernel, const Target &target, const Assembling *assembling) {
+  if (!target.gpu() || !assembling || assembling->ptxas.empty())
+    return "";
+  try {
+    kernel.image = cubin_of(kernel, target, assembling->ptxas);
+    return "";
+  } catch (const UserError &error) {
+    return error.what();
+  }
+}
+
+} // namespace
+
+Assembling find_assembler() {
+  Assembling found{.ptxas = find_ptxas()};
+  if (found.ptxas.empty()) {
+    found.refusal = "there is no ptxas; install the CUDA toolkit, or name one by NORMFORGE_PTXAS";
+    return found;
+  }
+  try {
+    found.version = ptxas_version(found.ptxas);
+  } catch (const UserError &error) {
+    return {.refusal = error.what()};
+  }
+  return found;
+}
 
 std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selected, const KernelCache &cache, int jobs,
-                                    const std::function<void(const CompileProgress &)> &progress) {
+                                    const std::function<void(const CompileProgress &)> &progress, Assembling *assembling) {
   // One unit of work per key; its first kernel stands for all.
   struct Unit {
     std::string key;
     const SelectedKernel *from;
     Kernel kernel;
     std::exception_ptr error;
+    std::string refusal; ///< of the assembler
   };
   std::map<std::string, size_t> unit_of_key;
   std::vector<Unit> units;
   std::vector<size_t> unit_of(selected.size());
   for (size_t i = 0; i < selected.size(); ++i) {
-    std::string key = kernel_key(*selected[i]->plan, selected[i]->schedule, *selected[i]->target);
+    const Target &target = *selected[i]->target;
+    std::string key = kernel_key(*selected[i]->plan, selected[i]->schedule, target, target.gpu() && assembling ? assembling->version : "");
     const auto [found, added] = unit_of_key.try_emplace(key, units.size());
     if (added)
-      units.push_back({std::move(key), selected[i], {}, {}});
+      units.push_back({std::move(key), selected[i], {}, {}, {}});
     unit_of[i] = found->second;
   }
 
@@ -43,7 +77,9 @@ std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selec
           const SelectedKernel &from = *unit.from;
           unit.kernel = backend_for(*from.target).compile(*from.plan, from.schedule, *from.target, "kernel");
           compiled = true;
-          cache.store(unit.key, unit.kernel);
+          unit.refusal = assemble(unit.kernel, *from.target, assembling);
+          if (unit.refusal.empty()) // what is missing may come later
+            cache.store(unit.key, unit.kernel);
         }
       } catch (...) {
         unit.error = std::current_exception();
@@ -68,6 +104,9 @@ std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selec
   for (const Unit &unit : units)
     if (unit.error)
       std::rethrow_exception(unit.error);
+  for (const Unit &unit : units)
+    if (assembling && assembling->refusal.empty())
+      assembling->refusal = unit.refusal;
   for (const size_t unit : unit_of)
     kernels.push_back(units[unit].kernel);
   return kernels;

@@ -15,10 +15,20 @@ struct CompileProgress {
   int compiled = 0, cached = 0;
 };
 
+/// Machine code for GPUs, beside the PTX that every kernel has.
+struct Assembling {
+  std::string ptxas;   ///< empty: there is none
+  std::string version; ///< what it says of itself
+  std::string refusal; ///< why the first kernel without machine code has none; empty: all have it
+};
+
+/// The assembler of this machine, or why it is of no use.
+Assembling find_assembler();
+
 /// Kernels for `selected`, in its order, with entry points called `kernel`, `kernel_1`, …; equal ones are compiled once. `jobs` threads, 0:
 /// one per core. `progress` is called as kernels come in, by one thread at a time. Throws the first error by the kernels' order; kernels
-/// that were compiled by then are in the cache.
+/// that were compiled by then are in the cache. `assembling`: what gives kernels of GPUs their machine code; null: they get none.
 std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selected, const KernelCache &cache, int jobs,
-                                    const std::function<void(const CompileProgress &)> &progress);
+                                    const std::function<void(const CompileProgress &)> &progress, Assembling *assembling = nullptr);
 
 } // namespace normforge

@@ -9,5 +9,6 @@ namespace normforge {
 std::string_view runtime_archive();    ///< objects of runtime/, symbols under `nf_`
 std::string_view runtime_header();     ///< runtime/runtime.h
 std::string_view description_header(); ///< runtime/description.h
+std::string_view cuda_header();        ///< runtime/cuda.h
 
 } // namespace normforge

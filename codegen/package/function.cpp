@@ -231,7 +231,9 @@ void FunctionTable::add_kernel(const Problem &problem, const Target &target, con
     entry.in_place |= uint64_t(1) << output;
   for (size_t a = 0; a < program.axes.size(); ++a)
     entry.ranges[a] = {problem.extents[a].lo, problem.extents[a].hi};
-  const std::vector<nf_step> &kept_steps = steps.emplace_back(run.begin(), run.end());
+  std::vector<nf_step> &kept_steps = steps.emplace_back(run.begin(), run.end());
+  if (target.gpu())
+    add_launches(kernel, kept_steps, entry);
   const std::vector<nf_buffer> &kept_buffers = buffers.emplace_back(kernel.workspace);
   entry.steps = int32_t(kept_steps.size());
   entry.buffers = int32_t(kept_buffers.size());
@@ -241,6 +243,18 @@ void FunctionTable::add_kernel(const Problem &problem, const Target &target, con
   kernels.push_back(entry);
   table.kernels = int32_t(kernels.size());
   table.kernel = kernels.data();
+}
+
+void FunctionTable::add_launches(const Kernel &kernel, std::vector<nf_step> &run, nf_kernel &entry) {
+  for (size_t s = 0; s < run.size(); ++s) {
+    const Launch &launch = kernel.steps[s].launch;
+    const std::vector<int32_t> &offsets = parameters.emplace_back(launch.parameters.begin(), launch.parameters.end());
+    launches.push_back(
+        {keep(kernel.steps[s].symbol), launch.threads, launch.rows, launch.shared_bytes, int32_t(offsets.size()), offsets.data()});
+    run[s].launch = &launches.back();
+  }
+  codes.push_back({kernel.image.empty() ? nullptr : keep(kernel.image), keep(kernel.object)});
+  entry.code = &codes.back();
 }
 
 } // namespace normforge

@@ -44,12 +44,14 @@ public:
   FunctionTable(const FunctionTable &) = delete;
   FunctionTable &operator=(const FunctionTable &) = delete;
 
-  /// Appends a kernel compiled from `problem` for `target`, which serves the calls within it; kernels stand best first. `steps` is
-  /// what runs: LoadedKernel::steps(), or the counts alone where the addresses are the linker's.
+  /// Appends a kernel compiled from `problem` for `target`, which serves the calls within it; kernels stand best first, those of GPUs in
+  /// tables of their own. `steps` is what runs: LoadedKernel::steps(), or the counts alone where the addresses are the linker's, and for a
+  /// GPU.
   void add_kernel(const Problem &problem, const Target &target, const Kernel &kernel, std::span<const nf_step> steps,
                   nf_origin origin = NF_GENERIC);
 
   const nf_function &function() const { return table; }
+  bool on_gpu() const { return !kernels.empty() && kernels.front().code; }
   const Problem &problem() const { return served; }
   std::span<const ArgsField> fields() const { return args; }
   int32_t args_bytes() const { return int32_t(args.size() * 8); }
@@ -62,6 +64,7 @@ public:
 private:
   void add_fields();
   void add_requirements();
+  void add_launches(const Kernel &kernel, std::vector<nf_step> &run, nf_kernel &entry);
   const char *keep(std::string text) { return texts.emplace_back(std::move(text)).c_str(); }
 
   Problem served;
@@ -74,6 +77,9 @@ private:
   std::vector<nf_kernel> kernels;
   std::deque<std::vector<nf_step>> steps;
   std::deque<std::vector<nf_buffer>> buffers;
+  std::deque<nf_launch> launches;
+  std::deque<std::vector<int32_t>> parameters;
+  std::deque<nf_device_code> codes;
   nf_function table{};
 };
 

@@ -1,6 +1,7 @@
 #include "codegen/package/header.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <regex>
 
@@ -35,6 +36,9 @@ std::string body(std::string_view header) {
   internal_check(begin != header.npos && header.ends_with(kClose));
   return std::string(header.substr(begin + kOpen.size(), header.size() - kClose.size() - begin - kOpen.size()));
 }
+
+/// The comment that a header opens with.
+std::string opening(std::string_view header) { return std::string(header.substr(0, header.find("*/\n") + 3)); }
 
 std::string with_prefix(const std::string &library, std::string text) {
   text = std::regex_replace(text, std::regex("\\bnf_"), library + "_");
@@ -133,17 +137,24 @@ std::string args_struct(const std::string &type, const FunctionTable &table) {
   return text + "} " + type + ";\n";
 }
 
-std::string declarations(const std::string &library, const FunctionTable &table) {
+/// The args struct of a function, and its defaults.
+std::string arguments(const std::string &library, const FunctionTable &table) {
   const Norm &norm = *table.problem().norm;
-  const std::string function = prefixed(library, table.function().name), type = function + "_args", status = prefixed(library, "status");
+  const std::string function = prefixed(library, table.function().name), type = function + "_args";
   std::string text = "\n/**\n" + comment_lines(norm_text(norm)) + " */\n" + args_struct(type, table);
   text += "\n/** Everything absent, dense and of extent 0; scalars at their defaults. */\nstatic inline " + type + " " + function +
           "_defaults(void) {\n  " + type + " args;\n  memset(&args, 0, sizeof args);\n";
   for (const ArgsField &field : table.fields())
     if (field.kind == ArgsField::scalar && norm.program.scalars[size_t(field.index)].fallback != 0)
       text += "  args." + field.name + " = " + number_text(norm.program.scalars[size_t(field.index)].fallback) + ";\n";
-  text += "  return args;\n}\n\n";
-  const std::string options = "const " + prefixed(library, "options") + " *options";
+  return text + "  return args;\n}\n\n";
+}
+
+std::string entry_points(const std::string &library, const FunctionTable &table) {
+  const std::string function = prefixed(library, function_symbol(table)), status = prefixed(library, "status");
+  const std::string type = prefixed(library, table.function().name) + "_args";
+  const std::string options = "const " + prefixed(library, table.on_gpu() ? "cuda_options" : "options") + " *options";
+  std::string text = table.on_gpu() ? "/** On a GPU: pointers to its memory in `args`. */\n" : "";
   text += status + " " + function + "(const " + type + " *args, " + options + ");\n";
   text += status + " " + function + "_which(const " + type + " *args, " + options + ", " + prefixed(library, "choice") + " *choice);\n";
   return text + status + " " + function + "_workspace_bytes(const " + type + " *args, int64_t *bytes);\n";
@@ -152,7 +163,9 @@ std::string declarations(const std::string &library, const FunctionTable &table)
 } // namespace
 
 bool declared_by_runtime_header(const std::string &symbol) {
-  return std::regex_search(std::string(runtime_header()), std::regex("\\b" + symbol + "\\("));
+  const std::regex declaration("\\b" + symbol + "\\(");
+  return std::ranges::any_of(std::array{runtime_header(), cuda_header()},
+                             [&](std::string_view header) { return std::regex_search(header.begin(), header.end(), declaration); });
 }
 
 std::string header_text(const std::string &library, const std::vector<const FunctionTable *> &functions) {
@@ -161,7 +174,8 @@ std::string header_text(const std::string &library, const std::vector<const Func
                      library + ".a and threads.\n *\n";
   text += comment_lines("A function takes a struct of arguments and options, and returns a status:\n\n");
   const std::string example = prefixed(library, functions.front()->function().name);
-  text += comment_lines("    " + example + "_args args = " + example + "_defaults();\n    args.… = …;\n    if (" + example +
+  const std::string called = prefixed(library, function_symbol(*functions.front()));
+  text += comment_lines("    " + example + "_args args = " + example + "_defaults();\n    args.… = …;\n    if (" + called +
                         "(&args, NULL) != " + upper(library) +
                         "_OK) …\n\nNothing is touched unless all that the arguments say holds. Nothing is allocated, but for the library's "
                         "threads when they are first\n"
@@ -171,8 +185,15 @@ std::string header_text(const std::string &library, const std::vector<const Func
   text += " */\n#ifndef " + guard + "\n#define " + guard +
           "\n\n#include <stdint.h>\n#include <string.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
   text += with_prefix(library, body(description_header()) + body(runtime_header()));
-  for (const FunctionTable *function : functions)
-    text += declarations(library, *function);
+  if (std::ranges::any_of(functions, &FunctionTable::on_gpu))
+    text += "\n" + with_prefix(library, opening(cuda_header()) + body(cuda_header()));
+  std::string_view declared;
+  for (const FunctionTable *function : functions) {
+    if (declared != function->function().name)
+      text += arguments(library, *function);
+    declared = function->function().name;
+    text += entry_points(library, *function);
+  }
   return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
 }
 

@@ -9,7 +9,7 @@
 namespace normforge {
 
 /// The text of NAME.h: the runtime's declarations under the library's prefix, then for each function its args struct, `…_defaults()` and
-/// entry points.
+/// entry points. A function that runs on GPUs comes behind the one that runs on CPUs, whose args struct it shares, where there is that.
 std::string header_text(const std::string &library, const std::vector<const FunctionTable *> &functions);
 
 /// Whether the header declares a function of the runtime, by its name there (`nf_…`): everything else of the runtime stays hidden.

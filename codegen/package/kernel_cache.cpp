@@ -32,10 +32,11 @@ std::string problem_read_by(const SweepPlan &plan) {
 
 } // namespace
 
-std::string kernel_key(const SweepPlan &plan, const Schedule &schedule, const Target &target) {
+std::string kernel_key(const SweepPlan &plan, const Schedule &schedule, const Target &target, const std::string &assembler) {
   const std::string schedule_text = to_text(schedule, backend_for(target).knobs());
   std::string text;
-  for (const std::string &part : {build_id(), plan.problem.norm->text, problem_read_by(plan), schedule_text, std::string(target.name)})
+  for (const std::string &part :
+       {build_id(), plan.problem.norm->text, problem_read_by(plan), schedule_text, std::string(target.name), assembler})
     text += part + '\0';
   return sha256(text);
 }

@@ -13,8 +13,8 @@
 
 namespace normforge {
 
-/// The name under which a kernel is kept: a hash of all that it depends on.
-std::string kernel_key(const SweepPlan &plan, const Schedule &schedule, const Target &target);
+/// The name under which a kernel is kept: a hash of all that it depends on; `assembler`: what made a GPU's machine code, where it has some.
+std::string kernel_key(const SweepPlan &plan, const Schedule &schedule, const Target &target, const std::string &assembler = "");
 
 class KernelCache {
 public:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <deque>
 #include <regex>
 #include <set>
 
@@ -17,26 +18,53 @@ namespace {
 
 constexpr std::string_view kEntry = "kernel"; // what compile_kernels() calls entry points
 
-/// The runtime's objects with their symbols under the library's prefix: `nf_call` becomes `NAME_call`.
-void add_runtime(const std::string &library, std::vector<Member> &members) {
-  std::map<std::string, SymbolName> names;
-  const auto rename = [&](const std::string &symbol) {
-    const std::string plain = symbol.starts_with("nf_") ? symbol.substr(3) : symbol;
-    names[symbol] = {prefixed(library, plain), !declared_by_runtime_header(symbol)};
-  };
-  std::vector<Member> runtime = read_archive(runtime_archive());
-  for (const Member &member : runtime)
-    for (const std::string &symbol : defined_symbols(member.bytes))
-      rename(symbol);
-  for (const char *symbol : {"nf_this_library", "nf_level_variable"}) // of tables.h
-    rename(symbol);
-  for (const Member &member : runtime)
-    members.push_back({library + "_" + member.name.substr(0, member.name.find('.')) + ".o", rename_symbols(member.bytes, names)});
+/// The objects of a library as they come together.
+class Objects {
+public:
+  explicit Objects(std::string library) : library(std::move(library)) {}
+
+  /// The function's kernels that run on GPUs, or on CPUs, behind entry points of their own; nothing where it has none. `kernels` are by its
+  /// own.
+  void add_function(const SelectedFunction &function, std::span<const Kernel> kernels, bool on_gpu);
+
+  /// What stands around the functions: the runtime, with its symbols under the library's prefix (`nf_call` becomes `NAME_call`), and what
+  /// it takes from the library. Its part that calls the CUDA driver is there where code for GPUs is.
+  void add_runtime();
+
+  std::string archive() const;
+
+  std::deque<FunctionTable> tables; ///< by function
+
+private:
+  std::vector<std::string> add_kernel(const Kernel &kernel);
+  std::vector<std::string> add_device_code(const Kernel &kernel);
+
+  std::string library;
+  std::vector<Member> members, kernels;
+  std::set<std::string> added; ///< kernels, by name
+};
+
+void Objects::add_function(const SelectedFunction &function, std::span<const Kernel> compiled, bool on_gpu) {
+  const auto runs_there = [&](const SelectedKernel &kernel) { return kernel.target->gpu() == on_gpu; };
+  if (std::ranges::none_of(function.kernels, runs_there))
+    return;
+  FunctionTable &table = tables.emplace_back(function.table->problem());
+  std::vector<std::vector<std::string>> symbols;
+  for (size_t k = 0; k < compiled.size(); ++k) {
+    const SelectedKernel &chosen = function.kernels[k];
+    if (!runs_there(chosen))
+      continue;
+    std::vector<nf_step> steps;
+    for (const Step &step : compiled[k].steps)
+      steps.push_back({nullptr, step.items, step.item_bytes, nullptr});
+    table.add_kernel(chosen.plan->problem, *chosen.target, compiled[k], steps, chosen.origin);
+    symbols.push_back(on_gpu ? add_device_code(compiled[k]) : add_kernel(compiled[k]));
+  }
+  members.push_back({prefixed(library, function_symbol(table)) + ".o", emit_function(library, table, symbols)});
 }
 
-/// Adds a kernel's object unless an equal one is there; returns the symbols of its steps, without the prefix.
-std::vector<std::string> add_kernel(const std::string &library, const Kernel &kernel, std::set<std::string> &added,
-                                    std::vector<Member> &members) {
+/// Adds the object unless an equal one is there; returns the symbols of its steps, without the prefix.
+std::vector<std::string> Objects::add_kernel(const Kernel &kernel) {
   const std::string entry = object_name(kernel);
   const auto renamed = [&](const std::string &symbol) {
     internal_check(symbol.starts_with(kEntry));
@@ -46,12 +74,49 @@ std::vector<std::string> add_kernel(const std::string &library, const Kernel &ke
     std::map<std::string, SymbolName> names;
     for (const std::string &symbol : defined_symbols(kernel.object))
       names[symbol] = {prefixed(library, renamed(symbol)), true};
-    members.push_back({prefixed(library, entry) + ".o", rename_symbols(kernel.object, names)});
+    kernels.push_back({prefixed(library, entry) + ".o", rename_symbols(kernel.object, names)});
   }
   std::vector<std::string> symbols;
   for (const Step &step : kernel.steps)
     symbols.push_back(renamed(step.symbol));
   return symbols;
+}
+
+/// Likewise; returns the name that emit_function() wants.
+std::vector<std::string> Objects::add_device_code(const Kernel &kernel) {
+  const std::string entry = object_name(kernel);
+  if (added.insert(entry).second)
+    kernels.push_back({prefixed(library, entry) + ".o", emit_device_code(library, entry, kernel.object, kernel.image)});
+  return {entry};
+}
+
+void Objects::add_runtime() {
+  std::vector<const FunctionTable *> functions;
+  for (const FunctionTable &table : tables)
+    functions.push_back(&table);
+  members.push_back({prefixed(library, "this_library.o"), emit_description(library, functions)});
+  members.push_back({prefixed(library, "level_variable.o"), emit_level_variable(library)});
+  std::map<std::string, SymbolName> names;
+  const auto rename = [&](const std::string &symbol) {
+    const std::string plain = symbol.starts_with("nf_") ? symbol.substr(3) : symbol;
+    names[symbol] = {prefixed(library, plain), !declared_by_runtime_header(symbol)};
+  };
+  std::vector<Member> runtime = read_archive(runtime_archive());
+  if (std::ranges::none_of(tables, &FunctionTable::on_gpu))
+    std::erase_if(runtime, [](const Member &member) { return member.name.starts_with("cuda"); });
+  for (const Member &member : runtime)
+    for (const std::string &symbol : defined_symbols(member.bytes))
+      rename(symbol);
+  for (const char *symbol : {"nf_this_library", "nf_level_variable"}) // of tables.h
+    rename(symbol);
+  for (const Member &member : runtime)
+    members.push_back({library + "_" + member.name.substr(0, member.name.find('.')) + ".o", rename_symbols(member.bytes, names)});
+}
+
+std::string Objects::archive() const {
+  std::vector<Member> all = members;
+  all.insert(all.end(), kernels.begin(), kernels.end());
+  return write_archive(all);
 }
 
 std::string cmake_config(const std::string &library) {
@@ -66,7 +131,7 @@ if(NOT TARGET @NAME@::@NAME@)
     IMPORTED_LOCATION "${@NAME@_prefix}/lib/lib@NAME@.a"
     IMPORTED_LINK_INTERFACE_LANGUAGES C
     INTERFACE_INCLUDE_DIRECTORIES "${@NAME@_prefix}/include"
-    INTERFACE_LINK_LIBRARIES Threads::Threads)
+    INTERFACE_LINK_LIBRARIES "Threads::Threads;${CMAKE_DL_LIBS}")
   unset(@NAME@_prefix)
 endif()
 )";
@@ -86,50 +151,52 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
   check_library_name(name);
   if (options.targets.empty())
     throw UserError("give at least one target, such as x86-64-v3");
-  Selection selection = select_kernels(problems, options.targets, options.choices);
+  Selection selection = select_kernels(problems, options.targets, options.choices, options.same_bits);
   std::vector<const SelectedKernel *> selected;
   for (const SelectedFunction &function : selection.functions)
     for (const SelectedKernel &kernel : function.kernels)
       selected.push_back(&kernel);
+  const bool gpu = std::ranges::any_of(options.targets, &Target::gpu);
+  Assembling assembling = gpu ? find_assembler() : Assembling();
+  const auto require_cubins = [&] {
+    if (options.require_cubin && !assembling.refusal.empty())
+      throw UserError("no machine code for GPUs: " + assembling.refusal);
+  };
+  require_cubins();
 
   Library library;
-  const std::vector<Kernel> kernels =
-      compile_kernels(selected, KernelCache(options.cache), options.jobs, [&](const CompileProgress &progress) {
+  const std::vector<Kernel> kernels = compile_kernels(
+      selected, KernelCache(options.cache), options.jobs,
+      [&](const CompileProgress &progress) {
         library.kernels = progress;
         if (options.progress)
           options.progress(progress);
-      });
+      },
+      gpu ? &assembling : nullptr);
+  require_cubins();
+  library.no_cubin = assembling.refusal;
 
-  std::vector<Member> members, kernel_members;
+  Objects objects(name);
+  std::span<const Kernel> left = kernels;
+  for (const SelectedFunction &function : selection.functions) {
+    for (const bool on_gpu : {false, true})
+      objects.add_function(function, left.first(function.kernels.size()), on_gpu);
+    left = left.subspan(function.kernels.size());
+  }
+  objects.add_runtime();
   std::vector<const FunctionTable *> tables;
-  std::set<std::string> added;
-  size_t next = 0;
-  for (SelectedFunction &function : selection.functions) {
-    FunctionTable &table = *function.table;
-    std::vector<std::vector<std::string>> symbols;
-    for (const SelectedKernel &chosen : function.kernels) {
-      library.tuned += chosen.origin == NF_TUNED;
-      const Kernel &kernel = kernels[next++];
-      std::vector<nf_step> steps;
-      for (const Step &step : kernel.steps)
-        steps.push_back({nullptr, step.items, step.item_bytes});
-      table.add_kernel(chosen.plan->problem, *chosen.target, kernel, steps, chosen.origin);
-      symbols.push_back(add_kernel(name, kernel, added, kernel_members));
-    }
-    library.functions.push_back(table.function().name);
-    members.push_back({prefixed(name, library.functions.back()) + ".o", emit_function(name, table, symbols)});
+  for (const FunctionTable &table : objects.tables) {
+    library.functions.push_back(function_symbol(table));
     tables.push_back(&table);
   }
-  members.push_back({prefixed(name, "this_library.o"), emit_description(name, library.functions)});
-  members.push_back({prefixed(name, "level_variable.o"), emit_level_variable(name)});
-  add_runtime(name, members);
-  std::ranges::move(kernel_members, std::back_inserter(members));
+  for (const SelectedKernel *kernel : selected)
+    library.tuned += kernel->origin == NF_TUNED;
 
-  library.files = {{"lib/lib" + name + ".a", write_archive(members)},
+  library.files = {{"lib/lib" + name + ".a", objects.archive()},
                    {"include/" + name + ".h", header_text(name, tables)},
                    {"lib/cmake/" + name + "/" + name + "Config.cmake", cmake_config(name)}};
-  library.files.push_back(
-      {"share/" + name + "/manifest.json", manifest_text(name, problems, options.schedules, selection, kernels, library.files)});
+  library.files.push_back({"share/" + name + "/manifest.json",
+                           manifest_text(name, problems, options.schedules, assembling.version, selection, kernels, library.files)});
   return library;
 }
 

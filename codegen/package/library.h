@@ -1,6 +1,8 @@
 // The package that an application links: lib/libNAME.a, include/NAME.h, lib/cmake/NAME/NAMEConfig.cmake and share/NAME/manifest.json. Its
-// bytes depend on the problems, the targets, the choices and this build of normforge; not on where it is built, on how many cores, or on
-// what the cache held.
+// bytes depend on the problems, the targets, the choices, this build of normforge and, for GPUs, the assembler; not on where it is built,
+// on how many cores, or on what the cache held.
+//
+// Code for GPUs is data in the same archive, with functions of its own (`…_cuda`), so that a program that calls none of them links none.
 #pragma once
 
 #include <functional>
@@ -19,6 +21,8 @@ struct LibraryOptions {
   std::string schedules = "default"; ///< where `choices` are from, in a word for the manifest
   std::string cache;                 ///< directory of compiled kernels; empty: none
   int jobs = 0;                      ///< threads; 0: one per core
+  bool same_bits = false;            ///< see select_kernels()
+  bool require_cubin = false;        ///< PTX alone is not enough for a GPU
   std::function<void(const CompileProgress &)> progress;
 };
 
@@ -27,12 +31,14 @@ struct Library {
   std::vector<std::string> functions;
   CompileProgress kernels; ///< as it ended
   int tuned = 0;           ///< kernels by choices
+  std::string no_cubin;    ///< why kernels of GPUs are there as PTX alone; empty: none is
 };
 
 /// Throws UserError for a name that is no C identifier.
 void check_library_name(const std::string &name);
 
-/// Throws UserError for such a name, no target, and what select_kernels() and the backends refuse.
+/// Throws UserError for such a name, no target, what select_kernels() and the backends refuse, and a cubin that is required and not to be
+/// had.
 Library make_library(const std::vector<Problem> &problems, const LibraryOptions &options);
 
 } // namespace normforge

@@ -23,7 +23,8 @@ std::string sha256(const std::string &bytes) {
 std::string object_name(const Kernel &kernel) { return "kernel_" + sha256(kernel.object).substr(0, 16); }
 
 std::string manifest_text(const std::string &library, const std::vector<Problem> &problems, const std::string &schedules,
-                          const Selection &selection, const std::vector<Kernel> &kernels, const std::vector<OutputFile> &files) {
+                          const std::string &assembler, const Selection &selection, const std::vector<Kernel> &kernels,
+                          const std::vector<OutputFile> &files) {
   Array lines, functions, checksums;
   for (const Problem &problem : problems)
     lines.push_back(to_text(problem));
@@ -35,6 +36,8 @@ std::string manifest_text(const std::string &library, const std::vector<Problem>
       Object entry{
           {"problem", to_text(selected.plan->problem)}, {"schedule", kernel.schedule},   {"target", std::string(selected.target->name)},
           {"origin", kOrigins[selected.origin]},        {"object", object_name(kernel)}, {"bytes", int64_t(kernel.object.size())}};
+      if (selected.target->gpu())
+        entry["cubin_bytes"] = int64_t(kernel.image.size());
       if (!selected.device.empty())
         entry["device"] = selected.device;
       entries.push_back(std::move(entry));
@@ -44,10 +47,12 @@ std::string manifest_text(const std::string &library, const std::vector<Problem>
   }
   for (const OutputFile &file : files)
     checksums.push_back(Object{{"path", file.path}, {"bytes", int64_t(file.bytes.size())}, {"sha256", sha256(file.bytes)}});
-  const Object manifest{{"library", library},           {"normforge", NORMFORGE_VERSION}, {"llvm", LLVM_VERSION_STRING},
-                        {"problems", std::move(lines)}, {"schedules", schedules},         {"functions", std::move(functions)},
-                        {"files", std::move(checksums)}};
-  return llvm::formatv("{0:2}\n", llvm::json::Value(Object(manifest))).str();
+  Object manifest{{"library", library},           {"normforge", NORMFORGE_VERSION}, {"llvm", LLVM_VERSION_STRING},
+                  {"problems", std::move(lines)}, {"schedules", schedules},         {"functions", std::move(functions)},
+                  {"files", std::move(checksums)}};
+  if (!assembler.empty())
+    manifest["ptxas"] = assembler;
+  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(manifest))).str();
 }
 
 } // namespace normforge

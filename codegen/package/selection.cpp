@@ -112,10 +112,11 @@ Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numeric
 /// another one.
 Numerics numerics_of(const Problem &function, const Target &target, std::span<const KernelChoice *const> choices) {
   Numerics numerics = pinned_numerics(function, target);
-  if (const auto pin = std::ranges::find_if(choices, &KernelChoice::pins_numerics); pin != choices.end()) {
+  const auto pins = [&](const KernelChoice *choice) { return choice->pins_numerics && choice->target->gpu() == target.gpu(); };
+  if (const auto pin = std::ranges::find_if(choices, pins); pin != choices.end()) {
     numerics = (*pin)->schedule.numerics;
-    numerics.fma = target.fma && std::ranges::any_of(choices, [](const KernelChoice *choice) { // a level without it says nothing of it
-                     return choice->pins_numerics && choice->schedule.numerics.fma;
+    numerics.fma = target.fma && std::ranges::any_of(choices, [&](const KernelChoice *choice) { // a level without it says nothing of it
+                     return pins(choice) && choice->schedule.numerics.fma;
                    });
   }
   for (const KernelChoice *choice : choices)
@@ -167,12 +168,16 @@ Numerics pinned_numerics(const Problem &problem, const Target &target) {
   return backend_for(target).default_schedule(make_sweep_plan(function_problem(problem)), target).numerics;
 }
 
-Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets, std::span<const KernelChoice> choices) {
+Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets, std::span<const KernelChoice> choices,
+                         bool same_bits) {
   if (problems.empty())
     throw UserError("there is no problem to build a library for; write a line such as 'layer_norm cols=768'");
   Selection selection;
   std::vector<const Target *> best_first(targets.begin(), targets.end());
   std::ranges::sort(best_first, std::greater(), [](const Target *target) { return target->level; });
+  const auto cpu = std::ranges::find_if_not(best_first, &Target::gpu);
+  if (same_bits && cpu == best_first.end())
+    throw UserError("same bits on GPU and CPU: there is no CPU target whose order the GPU could take; add one such as x86-64-v3");
   std::set<std::string> names;
   for (const Problem &function : functions_of(problems)) {
     SelectedFunction &selected = selection.functions.emplace_back(std::make_unique<FunctionTable>(function));
@@ -192,7 +197,7 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
     for (SweepPlan &plan : generic_plans(function, make_sweep_plan(function)))
       generic.push_back(keep(std::move(plan)));
     for (const Target *target : best_first) {
-      const Numerics numerics = numerics_of(function, *target, chosen);
+      const Numerics numerics = numerics_of(function, same_bits && target->gpu() ? **cpu : *target, chosen);
       std::set<const SweepPlan *> there;
       const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
         if (there.insert(plan).second)
@@ -206,7 +211,8 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
         add(plan, NF_GENERIC);
     }
     for (const SelectedKernel &kernel : selected.kernels) { // levels differ in fma alone, and only where one has none
-      Numerics best = selected.kernels.front().schedule.numerics;
+      const auto alike = [&](const SelectedKernel &other) { return same_bits || other.target->gpu() == kernel.target->gpu(); };
+      Numerics best = std::ranges::find_if(selected.kernels, alike)->schedule.numerics;
       best.fma &= kernel.target->fma;
       internal_check(kernel.schedule.numerics == best);
     }

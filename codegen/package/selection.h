@@ -5,7 +5,7 @@
 // A choice, of a schedule that was found by measuring, makes a kernel of its own for the problem that it holds for, in front of wider ones.
 //
 // All kernels of a function that run on one level share one numerics half, and the levels share it but for `fma` where a level has none. So
-// which kernel serves a call never changes a bit.
+// which kernel serves a call never changes a bit. GPUs have a numerics half of their own, unless the CPU's is asked for.
 #pragma once
 
 #include <deque>
@@ -37,7 +37,7 @@ struct SelectedKernel {
 
 struct SelectedFunction {
   std::unique_ptr<FunctionTable> table; ///< without its kernels
-  std::vector<SelectedKernel> kernels;  ///< best first: by level, then from the narrowest problem to the generic ones
+  std::vector<SelectedKernel> kernels;  ///< best first: GPUs', by level, then from the narrowest problem to the generic ones
 };
 
 struct Selection {
@@ -51,8 +51,9 @@ Numerics pinned_numerics(const Problem &problem, const Target &target);
 
 /// `choices` of a target that is not among `targets`, or that no function of `problems` serves, are left out; of two for one problem and
 /// target the first counts. Throws UserError when there is no problem, when two functions would have one name, when a norm has too many
-/// combinations, or when a choice has another numerics half than its function.
+/// combinations, or when a choice has another numerics half than its function. `same_bits`: kernels of GPUs have the numerics half of the
+/// best CPU target; there must be one.
 Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets,
-                         std::span<const KernelChoice> choices = {});
+                         std::span<const KernelChoice> choices = {}, bool same_bits = false);
 
 } // namespace normforge

@@ -97,7 +97,11 @@ public:
     return characters ? constant(llvm::ConstantDataArray::getString(context, characters), symbol) : none();
   }
 
-  llvm::Constant *numbers(const double *first, size_t count) {
+  llvm::Constant *bytes(const std::string &data, const std::string &symbol) {
+    return constant(llvm::ConstantDataArray::getString(context, data), symbol);
+  }
+
+  template <class Number> llvm::Constant *numbers(const Number *first, size_t count) {
     return count ? constant(llvm::ConstantDataArray::get(context, llvm::ArrayRef(first, count))) : none();
   }
 
@@ -164,15 +168,36 @@ private:
   std::unique_ptr<llvm::TargetMachine> machine;
 };
 
-std::string table_symbol(const std::string &function) { return function + "_table"; }
+std::string table_symbol(const FunctionTable &table) { return function_symbol(table) + "_table"; }
+
+std::string ptx_symbol(const std::string &kernel) { return kernel + "_ptx"; }
+std::string cubin_symbol(const std::string &kernel) { return kernel + "_cubin"; }
+
+llvm::Constant *launch(TableModule &module, const nf_launch *launch) {
+  return module.structs(launch, launch ? 1 : 0, [&](const nf_launch &, int32_t) {
+    return Image(*launch)
+        .pointer(&nf_launch::symbol, module.text(launch->symbol))
+        .fields(&nf_launch::threads, &nf_launch::rows, &nf_launch::shared_bytes, &nf_launch::parameters)
+        .pointer(&nf_launch::parameter, module.numbers(launch->parameter, size_t(launch->parameters)));
+  });
+}
+
+llvm::Constant *device_code(TableModule &module, const nf_device_code *code, const std::string &kernel) {
+  return module.structs(code, code ? 1 : 0, [&](const nf_device_code &, int32_t) {
+    return Image(*code)
+        .pointer(&nf_device_code::cubin, code->cubin ? module.external(cubin_symbol(kernel)) : module.none())
+        .pointer(&nf_device_code::ptx, module.external(ptx_symbol(kernel)));
+  });
+}
 
 llvm::Constant *kernels(TableModule &module, const nf_function &function, const std::vector<std::vector<std::string>> &symbols) {
   internal_check(symbols.size() == size_t(function.kernels));
   return module.structs(function.kernel, function.kernels, [&](const nf_kernel &kernel, int32_t k) {
     llvm::Constant *steps = module.structs(kernel.step, kernel.steps, [&](const nf_step &step, int32_t s) {
       return Image(step)
-          .pointer(&nf_step::run, module.external(symbols[size_t(k)].at(size_t(s))))
-          .fields(&nf_step::items, &nf_step::item_bytes);
+          .pointer(&nf_step::run, step.launch ? module.none() : module.external(symbols[size_t(k)].at(size_t(s))))
+          .fields(&nf_step::items, &nf_step::item_bytes)
+          .pointer(&nf_step::launch, launch(module, step.launch));
     });
     llvm::Constant *buffers = module.structs(kernel.buffer, kernel.buffers, [](const nf_buffer &buffer, int32_t) {
       return Image(buffer).fields(&nf_buffer::count, &nf_buffer::bytes);
@@ -182,12 +207,14 @@ llvm::Constant *kernels(TableModule &module, const nf_function &function, const 
                 &nf_kernel::in_place, &nf_kernel::ranges, &nf_kernel::steps, &nf_kernel::buffers, &nf_kernel::grain_bytes)
         .pointer(&nf_kernel::step, steps)
         .pointer(&nf_kernel::buffer, buffers)
+        .pointer(&nf_kernel::code, device_code(module, kernel.code, symbols[size_t(k)].front()))
         .pointer(&nf_kernel::problem, module.text(kernel.problem))
         .pointer(&nf_kernel::schedule, module.text(kernel.schedule));
   });
 }
 
-void add_table(TableModule &module, const nf_function &function, const std::vector<std::vector<std::string>> &symbols) {
+void add_table(TableModule &module, const FunctionTable &functions, const std::vector<std::vector<std::string>> &symbols) {
+  const nf_function &function = functions.function();
   llvm::Constant *axes = module.structs(function.axis, function.axes, [&](const nf_axis &axis, int32_t) {
     return Image(axis).pointer(&nf_axis::name, module.text(axis.name)).fields(&nf_axis::extent_offset, &nf_axis::length);
   });
@@ -227,14 +254,16 @@ void add_table(TableModule &module, const nf_function &function, const std::vect
             .pointer(&nf_function::requirement, requirements)
             .pointer(&nf_function::kernel, kernel);
       },
-      table_symbol(function.name));
-  const std::string name = function.name;
-  module.forward(name, 2, "call", table);
-  module.forward(name + "_which", 3, "which", table);
-  module.forward(name + "_workspace_bytes", 2, "workspace_bytes", table);
+      table_symbol(functions));
+  const std::string name = function_symbol(functions), runtime = functions.on_gpu() ? "cuda_" : "";
+  module.forward(name, 2, runtime + "call", table);
+  module.forward(name + "_which", 3, runtime + "which", table);
+  module.forward(name + "_workspace_bytes", 2, runtime + "workspace_bytes", table);
 }
 
 } // namespace
+
+std::string function_symbol(const FunctionTable &table) { return std::string(table.function().name) + (table.on_gpu() ? "_cuda" : ""); }
 
 std::string level_variable(const std::string &library) {
   std::string name = prefixed(library, "LEVEL");
@@ -246,17 +275,26 @@ std::string level_variable(const std::string &library) {
 std::string emit_function(const std::string &library, const FunctionTable &table,
                           const std::vector<std::vector<std::string>> &kernel_symbols) {
   TableModule module(library);
-  add_table(module, table.function(), kernel_symbols);
+  add_table(module, table, kernel_symbols);
   return module.object();
 }
 
-std::string emit_description(const std::string &library, const std::vector<std::string> &functions) {
+std::string emit_device_code(const std::string &library, const std::string &kernel, const std::string &ptx, const std::string &cubin) {
   TableModule module(library);
-  Parts tables;
-  for (const std::string &function : functions)
-    tables.push_back(module.external(table_symbol(function)));
+  module.bytes(ptx, ptx_symbol(kernel));
+  if (!cubin.empty())
+    module.bytes(cubin, cubin_symbol(kernel));
+  return module.object();
+}
+
+std::string emit_description(const std::string &library, const std::vector<const FunctionTable *> &functions) {
+  TableModule module(library);
+  Parts tables, cuda_tables;
+  for (const FunctionTable *function : functions)
+    (function->on_gpu() ? cuda_tables : tables).push_back(module.external(table_symbol(*function)));
   nf_library description{};
-  description.functions = int32_t(functions.size());
+  description.functions = int32_t(tables.size());
+  description.cuda_functions = int32_t(cuda_tables.size());
   module.structs(
       &description, 1,
       [&](const nf_library &, int32_t) {
@@ -265,7 +303,9 @@ std::string emit_description(const std::string &library, const std::vector<std::
             .pointer(&nf_library::version, module.text(NORMFORGE_VERSION))
             .pointer(&nf_library::level_variable, module.external("level_variable"))
             .fields(&nf_library::functions)
-            .pointer(&nf_library::function, module.pointers(tables));
+            .pointer(&nf_library::function, module.pointers(tables))
+            .fields(&nf_library::cuda_functions)
+            .pointer(&nf_library::cuda_function, module.pointers(cuda_tables));
       },
       "this_library");
   return module.object();

@@ -1,0 +1,155 @@
+// A call on a GPU, from arguments to launches: the checks, the choice of a kernel and the workspace are those of a call on the CPU; the
+// device stands in the CPU level's place.
+#include "runtime/cuda.h"
+#include "runtime/cuda_driver.h"
+
+namespace {
+
+using namespace nf::cuda;
+using nf::CheckedCall;
+
+constexpr nf_cuda_options kDefaults{};
+constexpr int64_t kMostBlocks = INT32_MAX; ///< of a grid
+
+struct Prepared {
+  CheckedCall call;
+  const Driver *driver;
+  Context context;
+  const nf_kernel *kernel; ///< null: nothing to do, or none
+};
+
+bool for_newer_devices_alone(const nf_function *function, int32_t level) {
+  for (int k = 0; k < function->kernels; ++k)
+    if (function->kernel[k].level <= level)
+      return false;
+  return true;
+}
+
+nf_status prepare(const nf_function *function, const void *args, const nf_cuda_options *options, Prepared *prepared) {
+  CheckedCall *call = &prepared->call;
+  prepared->kernel = nullptr;
+  prepared->context.machine = {};
+  if (const nf_status status = nf_check(function, args, call); status != NF_OK)
+    return status;
+  if (options->workspace_bytes < 0)
+    return NF_BAD_OPTIONS;
+  if (const nf_status status = nf_cuda_driver(&prepared->driver); status != NF_OK)
+    return status;
+  if (const nf_status status = nf_cuda_context(prepared->driver, options->stream, &prepared->context); status != NF_OK)
+    return status;
+  if (call->empty)
+    return NF_OK;
+  const nf::Machine machine = prepared->context.machine;
+  const nf_status status = nf_choose(call, machine, options->workspace ? options->workspace_bytes : 0, &prepared->kernel);
+  if (status == NF_NO_KERNEL && for_newer_devices_alone(function, machine.level))
+    return NF_OLD_DEVICE;
+  if (status != NF_OK)
+    return status;
+  return nf_check_workspace(prepared->kernel, options->workspace, options->workspace_bytes, call);
+}
+
+/// Items of a grid that is too large go in several launches.
+Result launch(const Driver *driver, Handle function, const nf_step *step, CheckedCall *call, Handle stream) {
+  const nf_launch *shape = step->launch;
+  int64_t begin = 0, end = nf::evaluate(step->items, call->args.extents);
+  void *parameters[2 + sizeof(nf_kernel_args) / 8] = {&begin, &end};
+  for (int p = 0; p < shape->parameters; ++p)
+    parameters[2 + p] = reinterpret_cast<char *>(&call->args) + shape->parameter[p];
+  for (; begin < end; begin += kMostBlocks * shape->rows) {
+    const int64_t wanted = (end - begin) / shape->rows + ((end - begin) % shape->rows != 0);
+    const unsigned blocks = unsigned(wanted < kMostBlocks ? wanted : kMostBlocks);
+    if (const Result result = driver->launch(function, blocks, 1, 1, unsigned(shape->threads), unsigned(shape->rows), 1,
+                                             unsigned(shape->shared_bytes), stream, parameters, nullptr))
+      return result;
+  }
+  return 0;
+}
+
+/// Whether the GPU can reach what `pointer` points to.
+bool reachable(const Prepared &prepared, const void *pointer) {
+  int type = 0, pageable = 0;
+  if (prepared.driver->pointer_attribute(&type, kPointerMemoryType, reinterpret_cast<uintptr_t>(pointer)) != kInvalidValue)
+    return true;
+  return !prepared.driver->device_attribute(&pageable, kPageableMemory, prepared.context.device) && pageable;
+}
+
+nf_status check_reach(Prepared *prepared, const nf_cuda_options *options) {
+  CheckedCall *call = &prepared->call;
+  for (int t = 0; t < call->function->tensors; ++t)
+    if ((call->present >> t & 1) && !reachable(*prepared, call->args.tensors[t])) {
+      call->culprit = call->function->tensor[t].name;
+      return NF_HOST_POINTER;
+    }
+  if (prepared->kernel->buffers > 0 && !reachable(*prepared, options->workspace)) {
+    call->culprit = "the workspace";
+    return NF_HOST_POINTER;
+  }
+  return NF_OK;
+}
+
+} // namespace
+
+extern "C" nf_status nf_cuda_call(const nf_function *function, const void *args, const nf_cuda_options *options) {
+  options = options ? options : &kDefaults;
+  Prepared prepared;
+  if (const nf_status status = prepare(function, args, options, &prepared); status != NF_OK || !prepared.kernel)
+    return status;
+  const nf_kernel *kernel = prepared.kernel;
+  const Handle *functions;
+  if (const nf_status status = nf_cuda_load(prepared.driver, &prepared.context, kernel, &functions); status != NF_OK)
+    return status;
+  nf_place_buffers(kernel, options->workspace, &prepared.call);
+  for (int s = 0; s < kernel->steps; ++s)
+    if (const Result result = launch(prepared.driver, functions[s], &kernel->step[s], &prepared.call, options->stream))
+      return nf_cuda_status(result);
+  return NF_OK;
+}
+
+extern "C" nf_status nf_cuda_which(const nf_function *function, const void *args, const nf_cuda_options *options, nf_choice *choice) {
+  if (!choice)
+    return NF_NULL_ARGUMENT;
+  *choice = nf_choice{};
+  options = options ? options : &kDefaults;
+  Prepared prepared;
+  nf_status status = prepare(function, args, options, &prepared);
+  if (status == NF_OK && prepared.kernel)
+    status = check_reach(&prepared, options);
+  nf_explain(&prepared.call, status, prepared.kernel, prepared.context.machine, options->workspace ? options->workspace_bytes : 0, choice);
+  return status;
+}
+
+extern "C" nf_status nf_cuda_workspace_bytes(const nf_function *function, const void *args, int64_t *bytes) {
+  if (!bytes)
+    return NF_NULL_ARGUMENT;
+  *bytes = 0;
+  CheckedCall call;
+  if (const nf_status status = nf_check(function, args, &call); status != NF_OK)
+    return status;
+  const Driver *driver;
+  Context context;
+  if (const nf_status status = nf_cuda_driver(&driver); status != NF_OK)
+    return status;
+  if (const nf_status status = nf_cuda_context(driver, nullptr, &context); status != NF_OK)
+    return status;
+  if (call.empty)
+    return NF_OK;
+  const nf_kernel *kernel;
+  if (const nf_status status = nf_choose(&call, context.machine, INT64_MAX, &kernel); status != NF_OK)
+    return status == NF_NO_KERNEL && for_newer_devices_alone(function, context.machine.level) ? NF_OLD_DEVICE : status;
+  *bytes = nf_kernel_workspace(kernel, call.args.extents);
+  return NF_OK;
+}
+
+extern "C" nf_status nf_cuda_capability(int32_t *capability) {
+  if (!capability)
+    return NF_NULL_ARGUMENT;
+  *capability = 0;
+  const Driver *driver;
+  Context context;
+  if (const nf_status status = nf_cuda_driver(&driver); status != NF_OK)
+    return status;
+  if (const nf_status status = nf_cuda_context(driver, nullptr, &context); status != NF_OK)
+    return status;
+  *capability = context.machine.level;
+  return NF_OK;
+}

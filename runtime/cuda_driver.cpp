@@ -1,0 +1,122 @@
+// Finds the driver once. Nothing links against it, so that a program with GPU kernels starts on a machine that has no driver.
+#include "runtime/cuda_driver.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "runtime/cuda.h"
+
+namespace {
+
+using namespace nf::cuda;
+
+constexpr int kOldestDriver = 12000; ///< knows context ids, and the PTX of every target
+
+constexpr const char *kNames[] = {
+    "cuInit",          "cuDriverGetVersion", "cuDeviceGetCount",      "cuDeviceGetAttribute",
+    "cuCtxGetCurrent", "cuCtxGetDevice",     "cuCtxGetId",            "cuStreamGetCtx",
+    "cuPointerGetAttribute", "cuThreadExchangeStreamCaptureMode", "cuModuleLoadData", "cuModuleUnload",
+    "cuModuleGetFunction", "cuFuncSetAttribute", "cuLaunchKernel",
+};
+static_assert(sizeof kNames / sizeof *kNames == sizeof(Driver) / sizeof(void *));
+
+/// Results that have a status of their own.
+struct Meaning {
+  Result result;
+  nf_status status;
+};
+constexpr Meaning kMeanings[] = {
+    {0, NF_OK},
+    {34, NF_NO_DRIVER}, // the toolkit's stub in the driver's place
+    {kNoDevice, NF_NO_DEVICE},
+    {kInvalidContext, NF_NO_CONTEXT},
+    {kUnsupportedPtx, NF_OLD_DRIVER},
+    {803, NF_OLD_DRIVER}, // the kernel's part of the driver is another version's
+    {804, NF_OLD_DRIVER},
+};
+
+pthread_once_t once = PTHREAD_ONCE_INIT;
+void *library = nullptr;
+nf_status found = NF_NO_DRIVER;
+Driver driver_found;
+Result last_error = 0;
+
+nf_status find_driver() {
+  library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return NF_NO_DRIVER;
+  for (size_t i = 0; i < sizeof kNames / sizeof *kNames; ++i) {
+    void *entry = dlsym(library, kNames[i]);
+    if (!entry)
+      return NF_OLD_DRIVER;
+    memcpy(reinterpret_cast<char *>(&driver_found) + i * sizeof entry, &entry, sizeof entry);
+  }
+  int version = 0, devices = 0;
+  if (const Result result = driver_found.driver_version(&version))
+    return nf_cuda_status(result);
+  if (version < kOldestDriver)
+    return NF_OLD_DRIVER;
+  if (const Result result = driver_found.init(0))
+    return nf_cuda_status(result);
+  if (const Result result = driver_found.device_count(&devices))
+    return nf_cuda_status(result);
+  return devices > 0 ? NF_OK : NF_NO_DEVICE;
+}
+
+/// Handles below this stand for default streams of the current context.
+constexpr uintptr_t kFirstStream = 3;
+
+} // namespace
+
+extern "C" nf_status nf_cuda_status(Result result) {
+  if (result)
+    __atomic_store_n(&last_error, result, __ATOMIC_RELAXED);
+  for (const Meaning &meaning : kMeanings)
+    if (meaning.result == result)
+      return meaning.status;
+  return NF_DRIVER_ERROR;
+}
+
+extern "C" int32_t nf_cuda_error(void) { return __atomic_load_n(&last_error, __ATOMIC_RELAXED); }
+
+extern "C" nf_status nf_cuda_driver(const Driver **driver) {
+  pthread_once(&once, [] { found = find_driver(); });
+  *driver = &driver_found;
+  return found;
+}
+
+extern "C" void *nf_cuda_symbol(const char *name) {
+  const Driver *driver;
+  nf_cuda_driver(&driver);
+  return library ? dlsym(library, name) : nullptr;
+}
+
+extern "C" nf_status nf_cuda_context(const Driver *driver, Handle stream, Context *context) {
+  Handle current = nullptr, of_stream = nullptr;
+  unsigned long long id = 0;
+  if (const Result result = driver->current_context(&current))
+    return nf_cuda_status(result);
+  if (!current)
+    return NF_NO_CONTEXT;
+  if (reinterpret_cast<uintptr_t>(stream) >= kFirstStream) {
+    const Result result = driver->stream_context(stream, &of_stream);
+    if (result == kInvalidHandle || result == kInvalidContext || result == kContextDestroyed || (!result && of_stream != current))
+      return NF_OTHER_CONTEXT;
+  }
+  int major = 0, minor = 0, shared = 0;
+  const Result results[] = {driver->context_id(current, &id), driver->context_device(&context->device)};
+  for (const Result result : results)
+    if (result)
+      return nf_cuda_status(result);
+  const int device = context->device;
+  const Result facts[] = {driver->device_attribute(&major, kCapabilityMajor, device),
+                          driver->device_attribute(&minor, kCapabilityMinor, device),
+                          driver->device_attribute(&shared, kSharedBytes, device)};
+  for (const Result result : facts)
+    if (result)
+      return nf_cuda_status(result);
+  context->id = id;
+  context->machine = {10 * major + minor, shared};
+  return NF_OK;
+}
