@@ -1,9 +1,12 @@
 // normforge run: one call of a norm on arrays in .npy files. The kernel is compiled for the arrays' extents and called through the runtime
 // that ships in libraries; outputs appear all together, once all of it has gone well.
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <optional>
 #include <set>
 
 #include "cli/bound_call.h"
@@ -13,6 +16,7 @@
 #include "cli/verbs.h"
 #include "codegen/compiled_call.h"
 #include "codegen/emulator.h"
+#include "codegen/gpu_call.h"
 #include "codegen/package/files.h"
 #include "dsl/error.h"
 #include "llvm/Support/JSON.h"
@@ -63,15 +67,8 @@ std::vector<OutputFile> output_files(const BoundCall &call, const CallWords &wor
   return files;
 }
 
-/// Median seconds per call over samples of at least a millisecond.
-double seconds_per_call(const CompiledCall &compiled, int threads) {
-  using Clock = std::chrono::steady_clock;
-  const auto sample = [&](int calls) {
-    const auto begin = Clock::now();
-    for (int i = 0; i < calls; ++i)
-      compiled.run(threads);
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-  };
+/// Median seconds per call over samples of at least a millisecond: sample(n) makes n calls and returns their seconds.
+double seconds_per_call(const std::function<double(int)> &sample) {
   constexpr double kLeast = 1e-3;
   constexpr int kMostCalls = 1 << 20;
   int calls = 1;
@@ -96,26 +93,66 @@ llvm::json::Object describe_outputs(const BoundCall &call, const CallWords &word
 
 constexpr std::string_view kEmulatedTarget = "sm_90"; ///< where no --target says otherwise
 
+constexpr std::string_view kGpu = "cuda:"; ///< and its number
+
+/// The GPU's number; nullopt: no GPU is meant.
+std::optional<int> gpu_of(const std::string &device) {
+  if (!device.starts_with(kGpu))
+    return std::nullopt;
+  int number = -1;
+  const char *end = device.data() + device.size();
+  if (const auto read = std::from_chars(device.data() + kGpu.size(), end, number); read.ec != std::errc() || read.ptr != end || number < 0)
+    throw UserError("--device " + device + ": expected the number of a GPU, such as cuda:0");
+  return number;
+}
+
 /// What the kernel is compiled for: on the emulator, a GPU.
-const Target &target_of(const Options &options) {
+const Target &target_of(const Options &options, std::optional<int> gpu) {
   const bool emulated = options.device == "emulator";
-  const Target &target = emulated && options.target.empty() ? find_target(kEmulatedTarget) : chosen_target(options.target);
-  if (emulated != (target.backend == "cuda"))
+  if (!gpu && !emulated && options.device != "cpu")
+    throw UserError("--device " + options.device + ": expected cpu, emulator, or a GPU such as cuda:0");
+  const Target &target = !options.target.empty() ? find_target(options.target)
+                         : gpu                   ? gpu_target(*gpu)
+                         : emulated              ? find_target(kEmulatedTarget)
+                                                 : host_target();
+  if ((emulated || gpu) != target.gpu())
     throw UserError("--target " + std::string(target.name) +
                     (emulated ? ": the emulator runs GPU kernels; give one such as sm_90, or leave it out"
-                              : ": no GPU is used here; give --device emulator, or another target"));
+                     : gpu    ? ": " + options.device + " is a GPU; give a target such as sm_90, or leave it out"
+                              : ": no GPU is used here; give --device cuda:0 or --device emulator, or another target"));
   return target;
 }
 
-CompiledCall compiled_for(const SweepPlan &plan, const Schedule &schedule, const Target &target) {
-  if (target.backend != "cuda")
-    return {plan, schedule, target};
-  return {plan.problem, host_target(), compile_for_emulator(plan, schedule, target, plan.program().name)};
+/// Calls on the GPU; returns what times it.
+std::function<double(int)> run_on_gpu(BoundCall &call, const SweepPlan &plan, const Schedule &schedule, const Target &target, int gpu) {
+  const auto compiled = std::make_shared<GpuCall>(plan, schedule, target, gpu);
+  compiled->bind(call.binding.extents, call.tensors, call.scalars);
+  compiled->run();
+  return [compiled](int calls) { return compiled->time(calls); };
+}
+
+/// The same on the CPU, where the emulator may stand in for a GPU.
+std::function<double(int)> run_on_cpu(BoundCall &call, const SweepPlan &plan, const Schedule &schedule, const Target &target, int threads) {
+  const auto compiled = target.gpu() ? std::make_shared<CompiledCall>(plan.problem, host_target(),
+                                                                      compile_for_emulator(plan, schedule, target, plan.program().name))
+                                     : std::make_shared<CompiledCall>(plan, schedule, target);
+  compiled->bind(call.binding.extents, call.tensors, call.scalars);
+  compiled->run(target.gpu() ? 1 : threads);
+  if (const std::string fault = take_emulator_fault(); !fault.empty())
+    throw UserError("emulator: " + fault);
+  return [compiled, threads](int calls) {
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    for (int i = 0; i < calls; ++i)
+      compiled->run(threads);
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
 }
 
 void run(const Options &options) {
   const CallWords words = words_of(options);
-  const Target &target = target_of(options);
+  const std::optional<int> gpu = gpu_of(options.device);
+  const Target &target = target_of(options, gpu);
   BoundCall call = bind_call(words);
   llvm::json::Object report{{"problem", to_text(call.problem)}, {"outputs", describe_outputs(call, words)}};
   if (options.reference) {
@@ -124,16 +161,12 @@ void run(const Options &options) {
   } else {
     const SweepPlan plan = make_sweep_plan(call.problem);
     const Schedule schedule = chosen_schedule(plan, target, options.schedule);
-    CompiledCall compiled = compiled_for(plan, schedule, target);
-    compiled.bind(call.binding.extents, call.tensors, call.scalars);
-    compiled.run(target.backend == "cuda" ? 1 : options.threads);
-    if (const std::string fault = take_emulator_fault(); !fault.empty())
-      throw UserError("emulator: " + fault);
+    const auto timed = gpu ? run_on_gpu(call, plan, schedule, target, *gpu) : run_on_cpu(call, plan, schedule, target, options.threads);
     write_files(output_files(call, words));
     report["target"] = std::string(target.name);
     report["schedule"] = to_text(schedule, backend_for(target).knobs());
     if (options.time) {
-      const double seconds = seconds_per_call(compiled, options.threads);
+      const double seconds = seconds_per_call(timed);
       report["seconds"] = seconds;
       if (!options.json)
         print(std::to_string(seconds * 1e6) + " us per call\n");
@@ -152,6 +185,7 @@ void add_run(CLI::App &program) {
                "  normforge run my_norm.norm --in x=x.npy --out y=y.npy --bind cols=768\n"
                "  normforge run group_norm --in x=x.npy --out y=y.npy --bind group=8 --axes x=batch,space,channel\n"
                "  normforge run rms_norm --in x=x.npy --dtype x=bf16 --out y=y.npy --target x86-64-v3 --schedule 'rows=2' --time\n"
+               "  normforge run softmax --in x=x.npy --out y=y.npy --device cuda:0\n"
                "  normforge run softmax --in x=x.npy --out y=y.npy --device emulator --target sm_80\n"
                "  normforge run batch_norm_train --in x=x.npy --in running_mean=m.npy --in running_var=v.npy --out y=y.npy\n"
                "      --out running_mean=m.npy --out running_var=v.npy\n"
@@ -171,12 +205,13 @@ void add_run(CLI::App &program) {
   repeated("--bind", options->bind, "AXIS=EXTENT", "The extent of an axis, or AxB of a pack");
   repeated("--dtype", options->dtype, "TENSOR=DTYPE", "f64, f32, bf16, f16; i8 and f8e4m3 for outputs");
   repeated("--axes", options->axes, "TENSOR=AXES", "Memory order, outermost first, where it isn't the declared one");
-  auto *target = verb->add_option("--target", options->target,
-                                  "x86-64-v2 to x86-64-v4, or with the emulator sm_80 to sm_90; without it, the best that the device runs")
-                     ->type_name("TARGET");
-  auto *device = verb->add_option("--device", options->device, "cpu, or emulator: a GPU's kernel, its threads run one at a time on the CPU")
-                     ->type_name("DEVICE")
-                     ->check(CLI::IsMember({"cpu", "emulator"}));
+  auto *target =
+      verb->add_option("--target", options->target,
+                       "x86-64-v2 to x86-64-v4, or on a GPU or the emulator sm_80 to sm_90; without it, the best that the device runs")
+          ->type_name("TARGET");
+  auto *device = verb->add_option("--device", options->device,
+                                  "cpu; cuda:0, a GPU by its number; or emulator: a GPU's kernel, its threads run one at a time on the CPU")
+                     ->type_name("DEVICE");
   auto *schedule =
       verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule (see normforge show --knobs)")
           ->type_name("CHOICES");

@@ -21,8 +21,7 @@ const Backend &backend_for(const Target &target) {
 }
 
 Schedule default_schedule(const Backend &backend, const SweepPlan &plan, const Target &target, const Numerics &numerics) {
-  Schedule schedule = backend.default_schedule(plan, target);
-  schedule.numerics = numerics;
+  Schedule schedule{numerics, backend.mapping_under(plan, target, numerics)};
   const auto serves = [&](const Schedule &candidate) { return !backend.inapplicable(plan, candidate, target); };
   if (serves(schedule))
     return schedule;

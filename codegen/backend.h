@@ -29,6 +29,11 @@ public:
   /// dtypes.
   virtual Schedule default_schedule(const SweepPlan &, const Target &) const = 0;
 
+  /// The mapping half of such a schedule under another numerics half. It may not be applicable.
+  virtual Mapping mapping_under(const SweepPlan &plan, const Target &target, const Numerics &) const {
+    return default_schedule(plan, target).mapping;
+  }
+
   /// Why `schedule` cannot serve `plan` on `target` (where · got · expected · remedy), or nullopt when it can.
   virtual std::optional<std::string> inapplicable(const SweepPlan &, const Schedule &, const Target &) const = 0;
 

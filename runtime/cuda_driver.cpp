@@ -14,10 +14,9 @@ using namespace nf::cuda;
 constexpr int kOldestDriver = 12000; ///< knows context ids, and the PTX of every target
 
 constexpr const char *kNames[] = {
-    "cuInit",          "cuDriverGetVersion", "cuDeviceGetCount",      "cuDeviceGetAttribute",
-    "cuCtxGetCurrent", "cuCtxGetDevice",     "cuCtxGetId",            "cuStreamGetCtx",
-    "cuPointerGetAttribute", "cuThreadExchangeStreamCaptureMode", "cuModuleLoadData", "cuModuleUnload",
-    "cuModuleGetFunction", "cuFuncSetAttribute", "cuLaunchKernel",
+    "cuInit",           "cuDriverGetVersion", "cuDeviceGetCount",    "cuDeviceGetAttribute",  "cuCtxGetCurrent",
+    "cuCtxGetDevice",   "cuCtxGetId",         "cuStreamGetCtx",      "cuPointerGetAttribute", "cuThreadExchangeStreamCaptureMode",
+    "cuModuleLoadData", "cuModuleUnload",     "cuModuleGetFunction", "cuFuncSetAttribute",    "cuLaunchKernel",
 };
 static_assert(sizeof kNames / sizeof *kNames == sizeof(Driver) / sizeof(void *));
 

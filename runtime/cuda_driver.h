@@ -6,8 +6,8 @@
 
 namespace nf::cuda {
 
-using Result = int;                    ///< CUresult
-using Handle = void *;                 ///< CUcontext, CUstream, CUmodule, CUfunction
+using Result = int;    ///< CUresult
+using Handle = void *; ///< CUcontext, CUstream, CUmodule, CUfunction
 constexpr Result kInvalidValue = 1, kOutOfMemory = 2, kNoDevice = 100, kInvalidContext = 201, kUnsupportedPtx = 222, kInvalidHandle = 400,
                  kContextDestroyed = 709;
 

@@ -23,7 +23,8 @@ Nearest nearest(const CheckedCall &call, bool specialized, nf::Machine machine, 
     if (specialized && kernel->origin == NF_GENERIC)
       continue;
     const Condition unmet = nf_unmet(kernel, &call, machine, workspace_bytes);
-    if (!best.kernel || unmet > best.unmet)
+    const bool older = unmet == Condition::level && best.kernel && kernel->level < best.kernel->level;
+    if (!best.kernel || unmet > best.unmet || (older && unmet == best.unmet))
       best = {kernel, unmet};
   }
   return best;

@@ -257,10 +257,10 @@ TEST_F(CheckTest, Options) {
 }
 
 TEST(Status, EveryOneHasItsText) {
-  for (int status = NF_OK; status <= NF_WORKSPACE_NEEDED; ++status)
+  for (int status = NF_OK; status <= NF_DRIVER_ERROR; ++status)
     for (int other = NF_OK; other < status; ++other)
       EXPECT_STRNE(nf_status_string(status), nf_status_string(other));
-  EXPECT_STREQ(nf_status_string(NF_WORKSPACE_NEEDED + 1), "unknown status");
+  EXPECT_STREQ(nf_status_string(NF_DRIVER_ERROR + 1), "unknown status");
   EXPECT_STREQ(nf_status_string(-1), "unknown status");
 }
 
