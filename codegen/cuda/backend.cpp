@@ -96,14 +96,6 @@ std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestSha
 std::span<const Knob> CudaBackend::knobs() const { return mapping_knobs(); }
 
 Schedule CudaBackend::default_schedule(const SweepPlan &plan, const Target &target) const {
-<<<<<<< HEAD
-  Schedule schedule{default_numerics(plan), {}};
-  CudaMapping mapping = default_mapping(plan, schedule.numerics);
-  const auto applies = [&] {
-    schedule.mapping = write_mapping(mapping);
-    return !inapplicable(plan, schedule, target);
-  };
-=======
   const Numerics numerics = default_numerics(plan);
   return {numerics, mapping_under(plan, target, numerics)};
 }
@@ -111,13 +103,15 @@ Schedule CudaBackend::default_schedule(const SweepPlan &plan, const Target &targ
 Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, const Numerics &numerics) const {
   Schedule schedule{numerics, {}};
   CudaMapping mapping = default_mapping(plan, numerics);
->>>>>>> 9802260 (GPUs without a GPU: a stand-in driver over the emulator runs what libraries launch; run --device cuda:N)
+  const auto applies = [&] {
+    schedule.mapping = write_mapping(mapping);
+    return !inapplicable(plan, schedule, target);
+  };
   for (Keep keep : {Keep::registers, Keep::shared, Keep::reread}) { // the nearest that has room
     mapping.keep = keep;
     if (applies())
       break;
   }
-<<<<<<< HEAD
   for (int64_t blocks :
        std::views::reverse(knobs()[kBlocksKnob].values)) { // as many as there are registers for, and no more than are of use
     mapping.blocks = int(blocks);
@@ -126,10 +120,7 @@ Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, 
     mapping.blocks = 1;
   }
   applies();
-  return schedule;
-=======
   return schedule.mapping;
->>>>>>> 9802260 (GPUs without a GPU: a stand-in driver over the emulator runs what libraries launch; run --device cuda:N)
 }
 
 std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, const Schedule &schedule, const Target &target) const {
