@@ -62,6 +62,7 @@ typedef struct nf_step {
  * is none. `ptx`, text, is what the driver compiles for any device of its capability or a higher one. */
 typedef struct nf_device_code {
   const char *cubin, *ptx;
+  uint64_t hash; /* of both: equal code is loaded once */
 } nf_device_code;
 
 typedef struct nf_range {

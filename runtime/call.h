@@ -34,6 +34,7 @@ enum class Condition { level, tensors, ranges, layout, in_place, shared_memory, 
 /// What kernels run on: a level, and of a GPU the shared memory that a block may have.
 struct Machine {
   int32_t level;
+  bool gpu = false;
   int64_t shared_bytes = 0;
 };
 

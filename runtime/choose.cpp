@@ -39,7 +39,7 @@ extern "C" int64_t nf_kernel_shared_bytes(const nf_kernel *kernel) {
 }
 
 extern "C" Condition nf_unmet(const nf_kernel *kernel, const CheckedCall *call, nf::Machine machine, int64_t workspace_bytes) {
-  if (kernel->level > machine.level)
+  if (kernel->level > machine.level || !kernel->code == machine.gpu)
     return Condition::level;
   if ((kernel->needs & ~call->present) | (call->present & ~kernel->takes))
     return Condition::tensors;
@@ -49,7 +49,7 @@ extern "C" Condition nf_unmet(const nf_kernel *kernel, const CheckedCall *call, 
     return Condition::layout;
   if (kernel->in_place & ~call->in_place)
     return Condition::in_place;
-  if (kernel->code && nf_kernel_shared_bytes(kernel) > machine.shared_bytes)
+  if (machine.gpu && nf_kernel_shared_bytes(kernel) > machine.shared_bytes)
     return Condition::shared_memory;
   if (kernel->buffers > 0 && nf_kernel_workspace(kernel, call->args.extents) > workspace_bytes)
     return Condition::workspace;

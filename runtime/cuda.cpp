@@ -20,7 +20,7 @@ struct Prepared {
 
 bool for_newer_devices_alone(const nf_function *function, int32_t level) {
   for (int k = 0; k < function->kernels; ++k)
-    if (function->kernel[k].level <= level)
+    if (function->kernel[k].level <= level || !function->kernel[k].code)
       return false;
   return true;
 }
@@ -28,7 +28,7 @@ bool for_newer_devices_alone(const nf_function *function, int32_t level) {
 nf_status prepare(const nf_function *function, const void *args, const nf_cuda_options *options, Prepared *prepared) {
   CheckedCall *call = &prepared->call;
   prepared->kernel = nullptr;
-  prepared->context.machine = {};
+  prepared->context.machine = {0, true};
   if (const nf_status status = nf_check(function, args, call); status != NF_OK)
     return status;
   if (options->workspace_bytes < 0)

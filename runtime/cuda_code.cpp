@@ -10,8 +10,7 @@ namespace {
 using namespace nf::cuda;
 
 struct Loaded {
-  const nf_kernel *kernel;
-  uint64_t context;
+  uint64_t code, context;
   const Loaded *next;
   Handle functions[]; ///< by step
 };
@@ -21,15 +20,9 @@ constexpr int64_t kPlainSharedBytes = 48 << 10; ///< that every kernel may have;
 const Loaded *buckets[kBuckets];                ///< newest first
 pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
-const Loaded **bucket_of(const nf_kernel *kernel, uint64_t context) {
-  const uint64_t mixed = (reinterpret_cast<uintptr_t>(kernel) / sizeof(nf_kernel) + context) * 0x9e3779b97f4a7c15;
-  return &buckets[mixed >> 56];
-}
-static_assert(kBuckets == 1 << 8);
-
-const Loaded *find(const Loaded *const *bucket, const nf_kernel *kernel, uint64_t context) {
+const Loaded *find(const Loaded *const *bucket, uint64_t code, uint64_t context) {
   const Loaded *at = __atomic_load_n(bucket, __ATOMIC_ACQUIRE);
-  while (at && (at->kernel != kernel || at->context != context))
+  while (at && (at->code != code || at->context != context))
     at = at->next;
   return at;
 }
@@ -57,7 +50,7 @@ Result load(const Driver *driver, const Context *context, const nf_kernel *kerne
   *loaded = static_cast<Loaded *>(malloc(sizeof(Loaded) + size_t(kernel->steps) * sizeof(Handle)));
   if (!*loaded)
     return kOutOfMemory;
-  (*loaded)->kernel = kernel;
+  (*loaded)->code = kernel->code->hash;
   (*loaded)->context = context->id;
   Handle module = nullptr;
   int mode = kCaptureRelaxed; // a stream of this thread that is being captured is no reason to refuse to load
@@ -76,11 +69,12 @@ Result load(const Driver *driver, const Context *context, const nf_kernel *kerne
 } // namespace
 
 extern "C" nf_status nf_cuda_load(const Driver *driver, const Context *context, const nf_kernel *kernel, const Handle **functions) {
-  const Loaded **bucket = bucket_of(kernel, context->id);
-  const Loaded *found = find(bucket, kernel, context->id);
+  const uint64_t code = kernel->code->hash;
+  const Loaded **bucket = &buckets[(code + context->id) % kBuckets];
+  const Loaded *found = find(bucket, code, context->id);
   if (!found) {
     pthread_mutex_lock(&loading);
-    found = find(bucket, kernel, context->id); // another thread may have been first
+    found = find(bucket, code, context->id); // another thread may have been first
     Loaded *loaded;
     const Result result = found ? 0 : load(driver, context, kernel, &loaded);
     if (!found && !result) {

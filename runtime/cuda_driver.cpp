@@ -63,9 +63,6 @@ nf_status find_driver() {
   return devices > 0 ? NF_OK : NF_NO_DEVICE;
 }
 
-/// Handles below this stand for default streams of the current context.
-constexpr uintptr_t kFirstStream = 3;
-
 } // namespace
 
 extern "C" nf_status nf_cuda_status(Result result) {
@@ -89,33 +86,4 @@ extern "C" void *nf_cuda_symbol(const char *name) {
   const Driver *driver;
   nf_cuda_driver(&driver);
   return library ? dlsym(library, name) : nullptr;
-}
-
-extern "C" nf_status nf_cuda_context(const Driver *driver, Handle stream, Context *context) {
-  Handle current = nullptr, of_stream = nullptr;
-  unsigned long long id = 0;
-  if (const Result result = driver->current_context(&current))
-    return nf_cuda_status(result);
-  if (!current)
-    return NF_NO_CONTEXT;
-  if (reinterpret_cast<uintptr_t>(stream) >= kFirstStream) {
-    const Result result = driver->stream_context(stream, &of_stream);
-    if (result == kInvalidHandle || result == kInvalidContext || result == kContextDestroyed || (!result && of_stream != current))
-      return NF_OTHER_CONTEXT;
-  }
-  int major = 0, minor = 0, shared = 0;
-  const Result results[] = {driver->context_id(current, &id), driver->context_device(&context->device)};
-  for (const Result result : results)
-    if (result)
-      return nf_cuda_status(result);
-  const int device = context->device;
-  const Result facts[] = {driver->device_attribute(&major, kCapabilityMajor, device),
-                          driver->device_attribute(&minor, kCapabilityMinor, device),
-                          driver->device_attribute(&shared, kSharedBytes, device)};
-  for (const Result result : facts)
-    if (result)
-      return nf_cuda_status(result);
-  context->id = id;
-  context->machine = {10 * major + minor, shared};
-  return NF_OK;
 }

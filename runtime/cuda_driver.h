@@ -1,5 +1,6 @@
-// The driver's entry points that the runtime uses, found when first wanted (cuda_driver.cpp), and a context's facts. The declarations are
-// the driver API's, whose binary interface is stable, so that no toolkit is needed to build; handles are plain pointers here.
+// The driver's entry points that the runtime uses, found when first wanted (cuda_driver.cpp), and a context's facts (cuda_context.cpp). The
+// declarations are the driver API's, whose binary interface is stable, so that no toolkit is needed to build; handles are plain pointers
+// here.
 #pragma once
 
 #include "runtime/call.h"

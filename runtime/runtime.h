@@ -27,7 +27,7 @@ typedef enum nf_status {
   NF_OVERLAP,           /**< an output or the workspace overlaps another tensor, and is not exactly an input that it may be in place of */
   NF_BAD_OPTIONS,       /**< a negative number of threads or bytes */
   NF_LEVEL_UNSUPPORTED, /**< the CPU level that is forced is no level, or this CPU lacks it */
-  NF_NO_KERNEL,         /**< no kernel of the library serves this call on this CPU */
+  NF_NO_KERNEL,         /**< no kernel of the library serves this call on this machine */
   NF_WORKSPACE_NEEDED,  /**< every kernel that serves this call wants a workspace, and none or too small a one was given */
   NF_NO_DRIVER,         /**< this machine has no NVIDIA driver */
   NF_OLD_DRIVER,        /**< the driver is older than CUDA 12, or does not know the code */

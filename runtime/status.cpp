@@ -17,7 +17,7 @@ constexpr const char *kTexts[] = {
     "an output overlaps other memory of the call, and is not exactly an input that it may be in place of",
     "the options have a negative number of threads or bytes",
     "the CPU level asked for is none, or this CPU lacks it",
-    "no kernel of the library serves this call on this CPU",
+    "no kernel of the library serves this call on this machine",
     "this call wants a workspace: none, or too small a one, was given",
     "no driver: libcuda.so.1 is not on this machine",
     "the driver is too old: it is older than CUDA 12, or does not know the kernel's code",

@@ -56,7 +56,9 @@ void explain(const Nearest &nearest, const CheckedCall &call, nf::Machine machin
   const nf_kernel &kernel = *nearest.kernel;
   switch (nearest.unmet) {
   case Condition::level:
-    if (kernel.code)
+    if (!kernel.code == machine.gpu)
+      snprintf(text, size, "for a %s", machine.gpu ? "GPU" : "CPU");
+    else if (machine.gpu)
       snprintf(text, size, "for compute capability %d.%d, the device's; the nearest wants %d.%d", machine.level / 10, machine.level % 10,
                kernel.level / 10, kernel.level % 10);
     else

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "codegen/hash.h"
 #include "dsl/error.h"
 
 namespace normforge {
@@ -253,7 +254,7 @@ void FunctionTable::add_launches(const Kernel &kernel, std::vector<nf_step> &run
         {keep(kernel.steps[s].symbol), launch.threads, launch.rows, launch.shared_bytes, int32_t(offsets.size()), offsets.data()});
     run[s].launch = &launches.back();
   }
-  codes.push_back({kernel.image.empty() ? nullptr : keep(kernel.image), keep(kernel.object)});
+  codes.push_back({kernel.image.empty() ? nullptr : keep(kernel.image), keep(kernel.object), hash_of(kernel.object + kernel.image)});
   entry.code = &codes.back();
 }
 

@@ -186,7 +186,8 @@ llvm::Constant *device_code(TableModule &module, const nf_device_code *code, con
   return module.structs(code, code ? 1 : 0, [&](const nf_device_code &, int32_t) {
     return Image(*code)
         .pointer(&nf_device_code::cubin, code->cubin ? module.external(cubin_symbol(kernel)) : module.none())
-        .pointer(&nf_device_code::ptx, module.external(ptx_symbol(kernel)));
+        .pointer(&nf_device_code::ptx, module.external(ptx_symbol(kernel)))
+        .fields(&nf_device_code::hash);
   });
 }
 

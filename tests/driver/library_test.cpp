@@ -253,7 +253,9 @@ TEST_F(Refused, LessSharedMemoryThanEveryKernelWants) {
   announce(function, call);
   EXPECT_EQ(function(call), NF_OK);
   const Setting shared("SHARED", "16");
-  expect(function, call, NF_SHARED_MEMORY, "for blocks with 16 bytes of shared memory, the device's; the nearest wants ");
+  make_current();
+  const DeviceCall again(host);
+  expect(function, again, NF_SHARED_MEMORY, "for blocks with 16 bytes of shared memory, the device's; the nearest wants ");
 }
 
 TEST_F(Refused, AStreamOfAnotherContext) {
@@ -283,6 +285,22 @@ TEST_F(Refused, WhatTheCpuRefusesToo) {
   call.set_pointer(0, call.pointers[0]);
   call.options.workspace_bytes = -1;
   expect(function, call, NF_BAD_OPTIONS, "negative");
+}
+
+TEST_F(Refused, AFunctionForTheOtherKindOfMachine) {
+  make_current();
+  const LoadedLibrary library = load();
+  const nf_library *described = library.symbol<decltype(nf_describe)>("describe")();
+  ASSERT_EQ(described->functions, described->cuda_functions);
+  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
+  nf_choice choice;
+  EXPECT_EQ(library.symbol<decltype(nf_cuda_call)>("cuda_call")(described->function[0], host.bytes.data(), nullptr), NF_NO_KERNEL);
+  EXPECT_EQ(library.symbol<decltype(nf_cuda_which)>("cuda_which")(described->function[0], host.bytes.data(), nullptr, &choice),
+            NF_NO_KERNEL);
+  EXPECT_STREQ(choice.why, "no kernel for a GPU");
+  EXPECT_EQ(library.symbol<decltype(nf_call)>("call")(described->cuda_function[0], host.bytes.data(), nullptr), NF_NO_KERNEL);
+  EXPECT_EQ(library.symbol<decltype(nf_which)>("which")(described->cuda_function[0], host.bytes.data(), nullptr, &choice), NF_NO_KERNEL);
+  EXPECT_STREQ(choice.why, "no kernel for a CPU");
 }
 
 TEST_F(Refused, HostPointersAreNamedAndNeverACrash) {

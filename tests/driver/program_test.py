@@ -108,6 +108,7 @@ class Build(Environment):
         self.write("main.c", MAIN)
         flags = "-std=c11 -Wall -Wextra -Wpedantic -Werror -Iout/include main.c out/lib/libnorms.a -pthread -Wl,--no-undefined -Wl,--fatal-warnings -o main"
         subprocess.run(["cc", *flags.split()], cwd=self.directory, check=True)
+        subprocess.run(["c++", "-std=c++17", "-x", "c++", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "out/include/norms.h"], cwd=self.directory, check=True)
         self.assertNotIn("cuda", subprocess.run(["readelf", "-d", "main"], cwd=self.directory, check=True, capture_output=True, text=True).stdout)
         said = subprocess.run(["./main"], cwd=self.directory, check=True, capture_output=True, text=True).stdout
         self.assertEqual(said, "no driver: libcuda.so.1 is not on this machine\n")

@@ -35,10 +35,11 @@ void expect_equal(const Library &a, const Library &b) {
 
 TEST(Library, SameBytesOnOneThreadAndManyFromTheCacheAndWithout) {
   const TemporaryDirectory directory;
-  const Library plain = make(kProblems, {.jobs = 1});
+  const std::vector<const Target *> targets = parse_targets("x86-64-v2,x86-64-v3,x86-64-v4,sm_90");
+  const Library plain = make(kProblems, {.targets = targets, .jobs = 1});
   EXPECT_EQ(plain.kernels.compiled, plain.kernels.kernels);
-  const Library threaded = make(kProblems, {.cache = directory / "cache", .jobs = 4});
-  const Library cached = make(kProblems, {.cache = directory / "cache", .jobs = 4});
+  const Library threaded = make(kProblems, {.targets = targets, .cache = directory / "cache", .jobs = 4});
+  const Library cached = make(kProblems, {.targets = targets, .cache = directory / "cache", .jobs = 4});
   EXPECT_EQ(threaded.kernels.compiled, plain.kernels.kernels);
   EXPECT_EQ(cached.kernels.cached, plain.kernels.kernels);
   EXPECT_EQ(cached.kernels.compiled, 0);
@@ -98,9 +99,14 @@ const std::set<std::string> kSystem = {"bcmp",
                                        "snprintf",
                                        "sysconf",
                                        "__sched_cpucount"};
+/// And what only a library with code for GPUs takes of it.
+const std::set<std::string> kForGpus = {"dlopen", "dlsym", "free", "malloc", "pthread_once"};
 
-TEST(Library, SymbolsAreUnderThePrefixAndNothingElseIsWanted) {
-  const Library library = make("batch_norm_train\nrms_norm_quant x=bf16 cols=64\n", {.targets = parse_targets("x86-64-v2,x86-64-v4")});
+class Symbols : public ::testing::TestWithParam<const char *> {};
+
+TEST_P(Symbols, AreUnderThePrefixAndNothingElseIsWanted) {
+  const Library library = make("batch_norm_train\nrms_norm_quant x=bf16 cols=64\n", {.targets = parse_targets(GetParam())});
+  const bool gpu = std::string_view(GetParam()).find("sm_") != std::string_view::npos;
   std::set<std::string> defined, wanted, exported;
   int members = 0;
   for (const Member &member : read_archive(library.files[0].bytes)) {
@@ -136,13 +142,19 @@ TEST(Library, SymbolsAreUnderThePrefixAndNothingElseIsWanted) {
     EXPECT_TRUE(name.starts_with("norms_")) << name;
   for (const std::string &name : wanted)
     if (name != "_GLOBAL_OFFSET_TABLE_" && !defined.contains(name))
-      EXPECT_TRUE(kSystem.contains(name)) << name;
+      EXPECT_TRUE(kSystem.contains(name) || (gpu && kForGpus.contains(name))) << name;
+  for (const std::string &name : kForGpus)
+    EXPECT_EQ(wanted.contains(name), gpu) << name;
   // What others may see is what the header declares.
   for (const std::string &name : exported)
     EXPECT_TRUE(std::regex_search(library.files[1].bytes, std::regex("\\b" + name + "\\("))) << name;
   EXPECT_TRUE(exported.contains("norms_batch_norm_train_f32_which") && exported.contains("norms_force_level") &&
               exported.contains("norms_describe"));
+  EXPECT_EQ(exported.contains("norms_batch_norm_train_f32_cuda_which"), gpu);
+  EXPECT_EQ(exported.contains("norms_cuda_capability"), gpu);
 }
+
+INSTANTIATE_TEST_SUITE_P(Library, Symbols, ::testing::Values("x86-64-v2,x86-64-v4", "x86-64-v3,sm_80,sm_90"));
 
 TEST(Library, NamesNoDirectory) {
   const Library library = make("softmax\n", {.targets = parse_targets("x86-64-v3")});

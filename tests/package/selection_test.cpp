@@ -78,6 +78,22 @@ TEST(Selection, OneNumericsHalfPerFunction) {
     }
 }
 
+TEST(Selection, GpusHaveANumericsHalfOfTheirOwnOrTheCpus) {
+  const std::vector<Problem> problems = parse_problems("layer_norm cols=768\nsoftmax cols=100", "problems.txt");
+  const std::vector<const Target *> targets = parse_targets("x86-64-v2,x86-64-v3,sm_80,sm_90");
+  for (const bool same_bits : {false, true})
+    for (const SelectedFunction &function : select_kernels(problems, targets, {}, same_bits).functions) {
+      const auto &kernels = function.kernels;
+      const auto first = [&](bool gpu) {
+        return std::ranges::find_if(kernels, [=](const SelectedKernel &kernel) { return kernel.target->gpu() == gpu; })->schedule.numerics;
+      };
+      EXPECT_EQ(first(true) == first(false), same_bits);
+      for (const SelectedKernel &kernel : kernels)
+        EXPECT_TRUE(!kernel.target->gpu() || kernel.schedule.numerics == first(true));
+    }
+  EXPECT_THROW(select_kernels(problems, parse_targets("sm_90"), {}, true), UserError);
+}
+
 /// By itself this problem would split rows along chunks of its own numerics half, which the function does not have.
 TEST(Selection, TheFunctionsNumericsHalfComesBeforeTheDefaultMapping) {
   const Selection selection = select("batch_norm_train batch=512 channel=64 space=1 outputs=y", "x86-64-v2,x86-64-v3,x86-64-v4");
