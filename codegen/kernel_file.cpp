@@ -29,14 +29,14 @@ static bool fromJSON(const Value &value, nf_buffer &buffer, Path path) {
 namespace normforge {
 
 static Value toJSON(const Launch &launch) {
-  return Object{{"threads", launch.threads},
-                {"rows", launch.rows},
-                {"shared_bytes", launch.shared_bytes},
-                {"parameters", llvm::json::Array(launch.parameters)}};
+  return Object{{"threads", launch.threads},           {"rows", launch.rows},
+                {"shared_bytes", launch.shared_bytes}, {"access_bytes", launch.access_bytes},
+                {"point_bytes", launch.point_bytes},   {"parameters", llvm::json::Array(launch.parameters)}};
 }
 static bool fromJSON(const Value &value, Launch &launch, Path path) {
   ObjectMapper map(value, path);
   return map && map.map("threads", launch.threads) && map.map("rows", launch.rows) && map.map("shared_bytes", launch.shared_bytes) &&
+         map.map("access_bytes", launch.access_bytes) && map.map("point_bytes", launch.point_bytes) &&
          map.map("parameters", launch.parameters);
 }
 

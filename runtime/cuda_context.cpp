@@ -1,5 +1,5 @@
-// The context that is current on a thread. What its device is like is asked of the driver once for each context, so that a call asks for the
-// context alone.
+// The context that is current on a thread. What its device is like is asked of the driver once for each context, so that a call asks for
+// the context alone.
 #include <stdlib.h>
 
 #include "runtime/cuda_driver.h"

@@ -1,6 +1,6 @@
 // Every norm on GPU 0, through the driver that the machine has, against the f64 reference, and schedules of one numerics half against each
-// other bit for bit. Where NORMFORGE_STAND_IN_KERNELS names a file, kernels are announced there for the stand-in driver; on a machine with a
-// GPU the same test runs on that.
+// other bit for bit. Where NORMFORGE_STAND_IN_KERNELS names a file, kernels are announced there for the stand-in driver; on a machine with
+// a GPU the same test runs on that.
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -94,8 +94,7 @@ TEST_P(DeviceConformance, AgreesWithTheReferenceBySeveralSchedules) {
   const Backend &backend = backend_for(target);
   const SweepPlan plan = make_sweep_plan(problem);
   std::map<Numerics::Algorithm, std::vector<std::string>> first; // results
-  for (const Schedule &schedule :
-       sample_schedules(backend, plan, target, kLong ? 8 : 2, std::hash<std::string>()(norm->program.name))) {
+  for (const Schedule &schedule : sample_schedules(backend, plan, target, kLong ? 8 : 2, std::hash<std::string>()(norm->program.name))) {
     const std::string text = to_text(schedule, backend.knobs());
     SCOPED_TRACE(to_text(problem) + " / " + text);
     announce(std::string(target.name) + '\t' + to_text(problem) + '\t' + text + '\n');
