@@ -63,6 +63,7 @@ namespace {
 constexpr int64_t kFirstCache = 32 << 10; ///< bytes; what x86 cores have had for long, or more
 constexpr int64_t kPage = 4 << 10;        ///< rows this far apart compete for the same sets of the first cache
 constexpr int64_t kManyColumns = 256;     ///< wide tiles of so many leave work for several threads
+constexpr int64_t kFewReduced = 8;        ///< that stay in registers for a tile of columns
 constexpr int64_t kFewItems = 8;          ///< that may leave threads without work,
 constexpr int64_t kLongItem = 256 << 10;  ///< where an item moves at least this many bytes
 constexpr int64_t kGrain = 64 << 10;      ///< bytes that are worth a thread
@@ -142,6 +143,36 @@ int64_t most_items(const SweepPlan &plan, const NestShape &shape) {
   return rows < kFewItems ? rows * tiles : kFewItems;
 }
 
+/// Bytes of an element of the narrowest tensor that is read at points.
+int narrowest(const SweepPlan &plan, const NestShape &shape) {
+  int bytes = info(plan.specialized.compute).bytes;
+  for (NodeId id : shape.nodes)
+    if (const Node &node = plan.program().node(id); node.op == Op::tensor && (node.axes & shape.nest.reduced))
+      bytes = std::min(bytes, info(*plan.specialized.dtypes[size_t(node.symbol)]).bytes);
+  return bytes;
+}
+
+/// Keeps a tile of columns: in registers where few elements are reduced, with a tile of two registers as they are read; else in the first
+/// cache. Rows of a tile lie far apart in the tensor, and each sweep reads them again otherwise.
+void keep_columns(const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const Target &target, NestMapping &mapping) {
+  const auto fits = [&](Keep keep, int tile, int64_t room) {
+    NestMapping kept = mapping;
+    kept.keep = keep;
+    kept.tile = tile;
+    const NestShape tiled = shape_of(plan, shape.nest, numerics, kept);
+    const Residency residency = residency_of(plan, tiled, keep);
+    if (!residency.slots || !kept_elements(plan, tiled) || residency.row_bytes() > room)
+      return false;
+    mapping = kept;
+    return true;
+  };
+  const int pair = 2 * target.vector_bits / 8 / narrowest(plan, shape);
+  const std::span<const int64_t> tiles = mapping_knobs()[kTileKnob].values;
+  if (extent_over(plan, shape.nest.reduced).hi > kFewReduced || std::ranges::find(tiles, pair) == tiles.end() ||
+      !fits(Keep::registers, pair, int64_t(target.vector_registers) * target.vector_bits / 8))
+    fits(Keep::scratch, mapping.tile, kFirstCache);
+}
+
 /// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
 /// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
 /// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway. Splitting few long
@@ -161,8 +192,12 @@ NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const 
     mapping.stream = shape.inner && streams(plan, shape);
     return mapping;
   }
-  if (!shape.inner || shape.ragged_kept || shape.ragged_reduction)
+  if (shape.ragged_kept || shape.ragged_reduction)
     return mapping;
+  if (!shape.inner) {
+    keep_columns(plan, shape, numerics, target, mapping);
+    return mapping;
+  }
 
   RowCost cost = row_cost(plan, shape);
   const Extent rows = extent_over(plan, shape.nest.kept);
