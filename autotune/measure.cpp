@@ -21,7 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-constexpr int kColdRounds = 9;
+constexpr int kColdRounds = 21;
 constexpr int kPlacements = 4;               ///< of the tensors in memory, by turns: which kernel is faster may depend on it
 constexpr int64_t kPlacedBytes = 16 << 20;   ///< of tensors; larger ones lie on pages enough for every placement
 constexpr int kFirstRounds = 3, kCrowd = 16; ///< rounds of a stage while there are more than kCrowd

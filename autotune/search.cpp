@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kForever = 1e9;
 constexpr EffortPlan kPlans[] = {
-    {0, 0, 0, 0, 0, 0}, {10, 8, 1, 3, 9, 15}, {60, 16, 2, 8, 15, 31}, {kForever, 1, 0, 0, 15, 31}}; // by Effort
+    {0, 0, 0, 0, 0, 0}, {10, 24, 1, 8, 9, 31}, {60, 48, 2, 16, 15, 61}, {kForever, 1, 0, 0, 15, 61}}; // by Effort
 
 } // namespace
 
