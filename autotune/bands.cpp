@@ -89,6 +89,27 @@ double total_cost(const std::vector<Band> &bands, const std::vector<ShapeResult>
 
 } // namespace
 
+std::vector<Problem> border_shapes(const Answer &answer) {
+  std::vector<Problem> found;
+  const auto band_of = [&](const Problem &shape) {
+    return std::ranges::find_if(answer.bands, [&](const Band &band) { return lies_within(shape, band.problem); });
+  };
+  for (size_t i = 1; i < answer.shapes.size(); ++i) {
+    const Problem &smaller = answer.shapes[i - 1].shape, &larger = answer.shapes[i].shape;
+    const auto before = band_of(smaller), after = band_of(larger);
+    if (before == after || before == answer.bands.end() || after == answer.bands.end() || before->schedule == after->schedule)
+      continue;
+    const auto ladder = size_t(ladder_axis(before->problem));
+    const int64_t lo = smaller.extents[ladder].lo, hi = larger.extents[ladder].lo;
+    if (hi / 2 < lo)
+      continue;
+    const auto half_way = int64_t(std::sqrt(double(lo) * double(hi)));
+    found.push_back(smaller);
+    found.back().extents[ladder] = {half_way, half_way};
+  }
+  return found;
+}
+
 std::string numerics_half(const std::string &schedule) { return schedule.substr(0, schedule.find(" |")); }
 
 std::vector<Band> make_bands(const Question &question, const std::vector<ShapeResult> &shapes) {

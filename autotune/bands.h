@@ -16,4 +16,8 @@ std::string numerics_half(const std::string &schedule);
 /// at each shape on average. Shapes stand smallest first; one band with the default where there is none.
 std::vector<Band> make_bands(const Question &, const std::vector<ShapeResult> &);
 
+/// Shapes half way, on the ladder's scale, between neighbours that different bands serve: where one band ends and the next begins is a
+/// guess until they are measured. None between neighbours less than twice as large.
+std::vector<Problem> border_shapes(const Answer &);
+
 } // namespace normforge

@@ -10,8 +10,9 @@
 
 namespace normforge {
 
-inline constexpr double kSearchShare = 0.6; ///< of a problem's time; the rest confirms
-inline constexpr double kGain = 0.005;      ///< a log-ratio that makes a candidate worth confirming, or worth searching around
+inline constexpr double kLeastSeconds = 0.2; ///< for a shape
+inline constexpr double kSearchShare = 0.6;  ///< of a problem's time; the rest confirms
+inline constexpr double kGain = 0.005;       ///< a log-ratio that makes a candidate worth confirming, or worth searching around
 
 /// The fastest of a shape by what the search has seen, best first; the default, candidate 0, is one of them where nothing is faster.
 /// `index_of` says which candidate a schedule is; below 0: none that counts.

@@ -14,7 +14,8 @@
 namespace normforge {
 namespace {
 
-constexpr int kMostPasses = 4; ///< over what is still undecided, while there is time
+constexpr int kMostPasses = 4;   ///< over what is still undecided, while there is time
+constexpr int kBorderPasses = 2; ///< over borders between bands: each halves the stretch in which one may lie
 
 /// One problem on its way.
 class ProblemSearch {
@@ -256,7 +257,7 @@ private:
     for (int pass = 0; pass < kMostPasses && !open.empty(); ++pass) {
       for (size_t i = 0; i < open.size(); ++i) {
         state.shape = int(open[i]) + 1;
-        time(shapes[open[i]], finalists, true, std::max(0.2, (end - now()) / double(open.size() - i)));
+        time(shapes[open[i]], finalists, true, std::max(kLeastSeconds, (end - now()) / double(open.size() - i)));
         if (stop && stop())
           return pass > 0;
         if (now() > (pass ? end : end + 2))
@@ -264,7 +265,18 @@ private:
       }
       std::erase_if(open, [&](size_t s) { return decided(shapes[s]); });
     }
+    measure_borders(finalists);
     return true;
+  }
+
+  void measure_borders(const std::vector<size_t> &finalists) {
+    for (int pass = 0; pass < kBorderPasses; ++pass) {
+      std::vector<Problem> borders = border_shapes(choose(known, question));
+      if (options.resume)
+        std::erase_if(borders, [&](const Problem &shape) { return confirmed(shape, finalists); });
+      for (size_t i = 0; i < borders.size() && !stop_at(end)(); ++i)
+        time(borders[i], finalists, true, std::max(kLeastSeconds, (end - now()) / double(borders.size() - i)));
+    }
   }
 
   bool confirmed(const Problem &shape, const std::vector<size_t> &finalists) const {

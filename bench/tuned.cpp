@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <stdexcept>
 
 #include "autotune/effects.h"
@@ -113,16 +114,21 @@ std::string chosen(const SearchResult &result, const Problem &shape) {
   return result.question.default_schedule;
 }
 
-SearchResult tune(const Problem &problem, const TunedCase &of, const TunedOptions &options,
-                  const std::function<void(const std::string &)> &said) {
-  said("tuning " + to_text(problem));
+/// Searches once for all cases that share the problem.
+const SearchResult &tune(const Problem &problem, const TunedCase &of, const TunedOptions &options,
+                         const std::function<void(const std::string &)> &said) {
+  static std::map<std::pair<std::string, int>, SearchResult> found; // by problem and threads
+  const std::pair key(to_text(problem), of.threads);
+  if (const auto at = found.find(key); at != found.end())
+    return at->second;
+  said("tuning " + key.first);
   SearchOptions how{.target = options.target, .backend = &backend_for(*options.target)};
   how.budget_seconds = options.budget_seconds;
   how.threads = of.threads;
   how.resume = true;
   how.database = options.database;
   how.cache = default_cache_directory();
-  return search({&problem, 1}, how, {}, {}, {}).front();
+  return found.emplace(key, search({&problem, 1}, how, {}, {}, {}).front()).first->second;
 }
 
 /// The tuned kernel beside the hand-written ones, the best of which is chosen on samples of its own.
@@ -204,7 +210,7 @@ TunedCell measure(const TunedCase &of, const TunedOptions &options, const std::f
   const Target &target = *options.target;
   const Backend &backend = backend_for(target);
   const Problem problem = tuned_problem(of, false), shape = problem_of(of, std::to_string(of.shape.rows));
-  const SearchResult result = tune(problem, of, options, said);
+  const SearchResult &result = tune(problem, of, options, said);
   said("comparing " + name(of));
   const SweepPlan plan = make_sweep_plan(problem);
   const std::string &by_default = result.question.default_schedule, tuned = chosen(result, shape);

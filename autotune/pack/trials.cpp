@@ -13,8 +13,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kLeastSeconds = 0.2; ///< for a shape
-
 } // namespace
 
 Trials::Trials(const Question &question, const Target &target, std::vector<Trial> &trials, const TrialOptions &options, Database &known)

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "autotune/bands.h"
 #include "autotune/choose.h"
 #include "codegen/hash.h"
 
@@ -191,6 +192,32 @@ TEST(Bands, CoverTheWholeRange) {
     }
     EXPECT_EQ(next, Extent{}.hi);
   }
+}
+
+TEST(Bands, BordersAreMeasuredHalfWay) {
+  const std::string problem = "layer_norm rows=1..4096 cols=64";
+  MadeUp records(question(problem), 6, 0.005);
+  records.calm = true;
+  const auto measure = [&](const std::string &rows, double gain) {
+    records.measure("layer_norm rows=" + rows + " cols=64", {{mapping(2), gain, gain}});
+  };
+  for (const char *rows : {"1", "8", "64"})
+    measure(rows, 0.2);
+  measure("512", -0.2);
+  const auto borders = [&] {
+    std::vector<int64_t> rows;
+    for (const Problem &shape : border_shapes(records.answer()))
+      rows.push_back(shape.extents[0].lo);
+    return rows;
+  };
+  EXPECT_EQ(borders(), std::vector<int64_t>({181})); // the root of 64 * 512
+  measure("181", -0.2);
+  EXPECT_EQ(borders(), std::vector<int64_t>({107}));
+  measure("107", 0.2);
+  EXPECT_EQ(borders(), std::vector<int64_t>()); // less than twice as many
+  const Answer answer = records.answer();
+  ASSERT_EQ(answer.bands.size(), 2u);
+  EXPECT_EQ(answer.bands[0].problem.extents[0].hi, 139);
 }
 
 } // namespace
