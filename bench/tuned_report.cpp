@@ -67,8 +67,9 @@ std::string tuned_summary(const std::vector<TunedCell> &cells) {
                   std::ranges::count_if(cells, slower));
   const auto held_out = std::ranges::count_if(cells, [](const TunedCell &cell) { return cell.own.has_value(); });
   if (held_out)
-    text += formatv("rows that were held out: within 5 % of tuning them on {0} of {1} cells\n",
-                    std::ranges::count_if(cells, [](const TunedCell &cell) { return cell.own && cell.own->lo <= 1.05; }), held_out);
+    text += formatv("rows that were held out: within 5 % of tuning them on {0} of {1} cells, beyond that with certainty on {2}\n",
+                    std::ranges::count_if(cells, [](const TunedCell &cell) { return cell.own && cell.own->value <= 1.05; }), held_out,
+                    std::ranges::count_if(cells, [](const TunedCell &cell) { return cell.own && cell.own->lo > 1.05; }));
   return text;
 }
 
