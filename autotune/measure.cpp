@@ -150,7 +150,8 @@ private:
 
   /// Seconds that so many calls take. Where a call overwrites its input, that is put back between the calls, which are timed one by one.
   double calls(Contender &contender, int64_t count) {
-    contender.call.rebind(work.tensors(turn));
+    if (regime == Regime::warm)
+      contender.call.rebind(work.tensors(turn));
     if (!work.restores()) {
       const auto start = Clock::now();
       for (int64_t i = 0; i < count; ++i)

@@ -137,8 +137,6 @@ Question stored_question(const Database &database, const Problem &problem, const
   return question;
 }
 
-void warn(const std::string &text) { std::fprintf(stderr, "normforge: %s\n", text.c_str()); }
-
 Database load_database(const std::string &path) {
   if (!std::filesystem::exists(path))
     throw UserError("cannot read '" + path + "': there is no such file; 'normforge tune' makes it");

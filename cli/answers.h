@@ -26,9 +26,6 @@ std::string counted(size_t count, std::string_view noun);
 /// that has. Throws UserError when there are none, or several devices to choose from.
 Question stored_question(const Database &, const Problem &, const RecordFlags &, const std::string &directory);
 
-/// Says on standard error what is not as it should be, but no reason to stop.
-void warn(const std::string &text);
-
 /// A database whose damaged lines are warned of.
 Database load_database(const std::string &path);
 

@@ -73,7 +73,7 @@ std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, cons
   LockedChoices locked =
       locked_choices(own ? parse_lockfile(read_file(flags.lock), flags.lock) : common_lockfile(of), problems, targets, of);
   for (const std::string &note : locked.notes)
-    std::fprintf(stderr, "normforge: %s: %s\n", name.c_str(), note.c_str());
+    warn(name + ": " + note);
   if (flags.require_complete && !locked.missing.empty())
     throw UserError(name + ": has no schedule for all of " + joined(locked.missing, ", ") +
                     "; tune them, or leave out --require-complete for the default ones");
@@ -109,7 +109,7 @@ void build(const BuildFlags &flags) {
   }
   end_progress();
   if (!library.no_cubin.empty())
-    std::fprintf(stderr, "normforge: warning: GPUs get PTX alone, which their driver compiles: %s\n", library.no_cubin.c_str());
+    warn("warning: GPUs get PTX alone, which their driver compiles: " + library.no_cubin);
   for (OutputFile &file : library.files)
     file.path = (std::filesystem::path(flags.directory) / file.path).string();
   const OutputFile &archive = library.files.front();

@@ -40,4 +40,6 @@ std::string read_file(const std::string &path) {
   return bytes;
 }
 
+void warn(const std::string &text) { std::fprintf(stderr, "normforge: %s\n", text.c_str()); }
+
 } // namespace normforge::cli

@@ -19,4 +19,7 @@ void print_json(const llvm::json::Value &value);
 /// The whole of a file. Throws UserError naming it.
 std::string read_file(const std::string &path);
 
+/// Says on standard error what is not as it should be, but no reason to stop.
+void warn(const std::string &text);
+
 } // namespace normforge::cli

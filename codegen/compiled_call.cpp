@@ -1,9 +1,7 @@
 #include "codegen/compiled_call.h"
 
-#include <cstring>
-
 #include "codegen/loader.h"
-#include "codegen/package/function.h"
+#include "codegen/package/call_arguments.h"
 #include "dsl/error.h"
 #include "runtime/runtime.h"
 
@@ -12,17 +10,11 @@ namespace normforge {
 struct CompiledCall::State {
   FunctionTable table;
   LoadedKernel loaded;
-  std::vector<std::max_align_t> args;
+  CallArguments args;
   std::vector<std::byte> workspace;
 
-  State(const Problem &problem, const Target &target, const Kernel &kernel) : table(problem), loaded(kernel) {
+  State(const Problem &problem, const Target &target, const Kernel &kernel) : table(problem), loaded(kernel), args(table) {
     table.add_kernel(problem, target, kernel, loaded.steps());
-    args.resize((size_t(table.args_bytes()) + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
-  }
-
-  template <class Value> void put(int32_t offset, Value value) {
-    static_assert(sizeof value == 8);
-    std::memcpy(reinterpret_cast<std::byte *>(args.data()) + offset, &value, sizeof value);
   }
 
   void check(nf_status status) const {
@@ -41,11 +33,8 @@ CompiledCall::CompiledCall(CompiledCall &&) noexcept = default;
 CompiledCall &CompiledCall::operator=(CompiledCall &&) noexcept = default;
 
 void CompiledCall::bind(const std::vector<int64_t> &extents, const std::vector<void *> &tensors, const std::vector<double> &scalars) {
-  for (size_t axis = 0; axis < extents.size(); ++axis)
-    state->put(state->table.extent_offset(int(axis)), extents[axis]);
+  state->args.set(extents, scalars);
   rebind(tensors);
-  for (size_t scalar = 0; scalar < scalars.size(); ++scalar)
-    state->put(state->table.scalar_offset(int(scalar)), scalars[scalar]);
   int64_t bytes = 0;
   state->check(nf_workspace_bytes(&state->table.function(), state->args.data(), &bytes));
   state->workspace.resize(size_t(bytes));
@@ -53,7 +42,7 @@ void CompiledCall::bind(const std::vector<int64_t> &extents, const std::vector<v
 
 void CompiledCall::rebind(const std::vector<void *> &tensors) {
   for (size_t tensor = 0; tensor < tensors.size(); ++tensor)
-    state->put(state->table.pointer_offset(int(tensor)), tensors[tensor]);
+    state->args.point(tensor, reinterpret_cast<uintptr_t>(tensors[tensor]));
 }
 
 void CompiledCall::run(int threads) const {

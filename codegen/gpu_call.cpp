@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "codegen/package/function.h"
+#include "codegen/package/call_arguments.h"
 #include "dsl/error.h"
 #include "runtime/cuda.h"
 #include "runtime/cuda_driver.h"
@@ -129,21 +129,19 @@ const Target &gpu_target(int device) {
 
 struct GpuCall::State {
   FunctionTable table;
-  std::string args;
+  CallArguments args;
   std::vector<void *> host; ///< by tensor
   std::vector<size_t> bytes;
   std::vector<DeviceMemory> tensors;
   DeviceMemory workspace;
   nf_cuda_options options{};
 
-  State(const Problem &problem, const Target &target, const Kernel &kernel) : table(problem), args(size_t(table.args_bytes()), '\0') {
+  State(const Problem &problem, const Target &target, const Kernel &kernel) : table(problem), args(table) {
     std::vector<nf_step> steps;
     for (const Step &step : kernel.steps)
       steps.push_back({nullptr, step.items, step.item_bytes, nullptr});
     table.add_kernel(problem, target, kernel, steps);
   }
-
-  template <class Value> void put(int32_t offset, Value value) { std::memcpy(args.data() + offset, &value, sizeof value); }
 
   void check_status(nf_status status) const {
     if (status == NF_OK)
@@ -173,10 +171,7 @@ GpuCall::GpuCall(GpuCall &&) noexcept = default;
 GpuCall &GpuCall::operator=(GpuCall &&) noexcept = default;
 
 void GpuCall::bind(const std::vector<int64_t> &extents, const std::vector<void *> &tensors, const std::vector<double> &scalars) {
-  for (size_t axis = 0; axis < extents.size(); ++axis)
-    state->put(state->table.extent_offset(int(axis)), extents[axis]);
-  for (size_t scalar = 0; scalar < scalars.size(); ++scalar)
-    state->put(state->table.scalar_offset(int(scalar)), scalars[scalar]);
+  state->args.set(extents, scalars);
   const Problem &problem = state->table.problem();
   state->host = tensors;
   state->bytes.assign(tensors.size(), 0);
@@ -186,11 +181,11 @@ void GpuCall::bind(const std::vector<int64_t> &extents, const std::vector<void *
     if (tensors[t]) {
       state->bytes[t] = size_t(info(*problem.dtypes[t]).bytes);
       for (int axis : problem.norm->program.tensors[t].axes)
-        state->bytes[t] *= size_t(extents[size_t(axis)]);
+        state->bytes[t] = size_t(checked_product(int64_t(state->bytes[t]), extents[size_t(axis)], "the size of a tensor"));
       memory = DeviceMemory(state->bytes[t]);
       check(driver().copy_in(memory.get(), tensors[t], state->bytes[t]), "copying to the GPU");
     }
-    state->put(state->table.pointer_offset(int(t)), memory.get());
+    state->args.point(t, memory.get());
   }
   int64_t wanted = 0;
   state->check_status(nf_cuda_workspace_bytes(&state->table.function(), state->args.data(), &wanted));

@@ -25,27 +25,35 @@ bool for_newer_devices_alone(const nf_function *function, int32_t level) {
   return true;
 }
 
-nf_status prepare(const nf_function *function, const void *args, const nf_cuda_options *options, Prepared *prepared) {
+nf_status find_machine(void *stream, Prepared *prepared) {
+  if (const nf_status status = nf_cuda_driver(&prepared->driver); status != NF_OK)
+    return status;
+  return nf_cuda_context(prepared->driver, stream, &prepared->context);
+}
+
+/// Checks the call and finds its kernel, for so much workspace.
+nf_status choose(const nf_function *function, const void *args, void *stream, int64_t workspace_bytes, Prepared *prepared) {
   CheckedCall *call = &prepared->call;
   prepared->kernel = nullptr;
   prepared->context.machine = {0, true};
   if (const nf_status status = nf_check(function, args, call); status != NF_OK)
     return status;
-  if (options->workspace_bytes < 0)
+  if (workspace_bytes < 0)
     return NF_BAD_OPTIONS;
-  if (const nf_status status = nf_cuda_driver(&prepared->driver); status != NF_OK)
-    return status;
-  if (const nf_status status = nf_cuda_context(prepared->driver, options->stream, &prepared->context); status != NF_OK)
+  if (const nf_status status = find_machine(stream, prepared); status != NF_OK)
     return status;
   if (call->empty)
     return NF_OK;
   const nf::Machine machine = prepared->context.machine;
-  const nf_status status = nf_choose(call, machine, options->workspace ? options->workspace_bytes : 0, &prepared->kernel);
-  if (status == NF_NO_KERNEL && for_newer_devices_alone(function, machine.level))
-    return NF_OLD_DEVICE;
-  if (status != NF_OK)
+  const nf_status status = nf_choose(call, machine, workspace_bytes, &prepared->kernel);
+  return status == NF_NO_KERNEL && for_newer_devices_alone(function, machine.level) ? NF_OLD_DEVICE : status;
+}
+
+nf_status prepare(const nf_function *function, const void *args, const nf_cuda_options *options, Prepared *prepared) {
+  const int64_t bytes = options->workspace || options->workspace_bytes < 0 ? options->workspace_bytes : 0;
+  if (const nf_status status = choose(function, args, options->stream, bytes, prepared); status != NF_OK || !prepared->kernel)
     return status;
-  return nf_check_workspace(prepared->kernel, options->workspace, options->workspace_bytes, call);
+  return nf_check_workspace(prepared->kernel, options->workspace, options->workspace_bytes, &prepared->call);
 }
 
 /// Items of a grid that is too large go in several launches.
@@ -122,34 +130,20 @@ extern "C" nf_status nf_cuda_workspace_bytes(const nf_function *function, const 
   if (!bytes)
     return NF_NULL_ARGUMENT;
   *bytes = 0;
-  CheckedCall call;
-  if (const nf_status status = nf_check(function, args, &call); status != NF_OK)
-    return status;
-  const Driver *driver;
-  Context context;
-  if (const nf_status status = nf_cuda_driver(&driver); status != NF_OK)
-    return status;
-  if (const nf_status status = nf_cuda_context(driver, nullptr, &context); status != NF_OK)
-    return status;
-  if (call.empty)
-    return NF_OK;
-  const nf_kernel *kernel;
-  if (const nf_status status = nf_choose(&call, context.machine, INT64_MAX, &kernel); status != NF_OK)
-    return status == NF_NO_KERNEL && for_newer_devices_alone(function, context.machine.level) ? NF_OLD_DEVICE : status;
-  *bytes = nf_kernel_workspace(kernel, call.args.extents);
-  return NF_OK;
+  Prepared prepared;
+  const nf_status status = choose(function, args, nullptr, INT64_MAX, &prepared);
+  if (status == NF_OK && prepared.kernel)
+    *bytes = nf_kernel_workspace(prepared.kernel, prepared.call.args.extents);
+  return status;
 }
 
 extern "C" nf_status nf_cuda_capability(int32_t *capability) {
   if (!capability)
     return NF_NULL_ARGUMENT;
   *capability = 0;
-  const Driver *driver;
-  Context context;
-  if (const nf_status status = nf_cuda_driver(&driver); status != NF_OK)
-    return status;
-  if (const nf_status status = nf_cuda_context(driver, nullptr, &context); status != NF_OK)
-    return status;
-  *capability = context.machine.level;
-  return NF_OK;
+  Prepared prepared;
+  const nf_status status = find_machine(nullptr, &prepared);
+  if (status == NF_OK)
+    *capability = prepared.context.machine.level;
+  return status;
 }

@@ -27,12 +27,12 @@ struct Meaning {
 };
 constexpr Meaning kMeanings[] = {
     {0, NF_OK},
-    {34, NF_NO_DRIVER}, // the toolkit's stub in the driver's place
+    {kLinkTimeLibrary, NF_NO_DRIVER}, // what the toolkit has to link against, in the driver's place
     {kNoDevice, NF_NO_DEVICE},
     {kInvalidContext, NF_NO_CONTEXT},
     {kUnsupportedPtx, NF_OLD_DRIVER},
-    {803, NF_OLD_DRIVER}, // the kernel's part of the driver is another version's
-    {804, NF_OLD_DRIVER},
+    {kDriverMismatch, NF_OLD_DRIVER}, // the kernel's part of the driver is another version's
+    {kNoForwardCompatibility, NF_OLD_DRIVER},
 };
 
 pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -9,8 +9,8 @@ namespace nf::cuda {
 
 using Result = int;    ///< CUresult
 using Handle = void *; ///< CUcontext, CUstream, CUmodule, CUfunction
-constexpr Result kInvalidValue = 1, kOutOfMemory = 2, kNoDevice = 100, kInvalidContext = 201, kUnsupportedPtx = 222, kInvalidHandle = 400,
-                 kContextDestroyed = 709;
+constexpr Result kInvalidValue = 1, kOutOfMemory = 2, kLinkTimeLibrary = 34, kNoDevice = 100, kInvalidContext = 201, kUnsupportedPtx = 222,
+                 kInvalidHandle = 400, kContextDestroyed = 709, kDriverMismatch = 803, kNoForwardCompatibility = 804;
 
 enum DeviceAttribute { kCapabilityMajor = 75, kCapabilityMinor = 76, kPageableMemory = 88, kSharedBytes = 97 };
 constexpr int kFunctionSharedBytes = 8; ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES

@@ -1,19 +1,14 @@
 #include "autotune/pack/trials.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "autotune/clock.h"
 #include "autotune/finalists.h"
 #include "autotune/shapes.h"
 #include "autotune/timed_records.h"
 #include "codegen/hash.h"
 
 namespace normforge {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-} // namespace
 
 Trials::Trials(const Question &question, const Target &target, std::vector<Trial> &trials, const TrialOptions &options, Database &known)
     : question(question), target(target), trials(trials), options(options), known(known), shapes(measured_shapes(question.problem)) {
@@ -43,10 +38,9 @@ bool Trials::complete() const {
 
 void Trials::run(const Tell &tell) {
   keep_rejections();
-  const auto start = Clock::now();
+  const double start = now();
   const auto seconds_left = [&](double share, size_t shapes_left) {
-    const double gone = std::chrono::duration<double>(Clock::now() - start).count();
-    return std::max(kLeastSeconds, (share * options.seconds - gone) / double(shapes_left));
+    return std::max(kLeastSeconds, (share * options.seconds - (now() - start)) / double(shapes_left));
   };
   for (const bool confirms : {false, true}) {
     // Who is confirmed follows from the search alone: the same after an interruption.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "codegen/check/tolerance.h"
+#include "dsl/error.h"
 
 namespace normforge::testing {
 
@@ -81,6 +82,16 @@ Problem in_place(Problem problem) {
         problem.layouts[t] == problem.layouts.front() && program.axes_of(program.tensors[t]) == program.axes_of(program.tensors.front()))
       problem.in_place.emplace_back(int(t), 0);
   return problem;
+}
+
+std::optional<std::map<std::string, ReferenceArray>> expected(const Problem &problem, const std::vector<int64_t> &extents,
+                                                              const ReferenceInputs &inputs) {
+  try {
+    return evaluate(problem, extents, inputs);
+  } catch (const UserError &error) {
+    EXPECT_FALSE(problem.norm->program.requirements.empty()) << error.what();
+    return std::nullopt;
+  }
 }
 
 void expect_near(const Problem &problem, const KernelCall &call, const std::map<std::string, ReferenceArray> &reference) {

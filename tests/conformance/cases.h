@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,11 @@ Problem fixed(Problem, const std::vector<int64_t> &extents);
 
 /// With an output in the memory of the first input, where the library's calls may have it there.
 Problem in_place(Problem);
+
+/// What the reference says of a call, by tensor; nothing where a `require` does not hold (a failure of the running test if the norm has
+/// none): the runtime refuses such a call before a kernel sees it.
+std::optional<std::map<std::string, ReferenceArray>> expected(const Problem &, const std::vector<int64_t> &extents,
+                                                              const ReferenceInputs &);
 
 /// Every element of a call's outputs is within tolerance of the reference; a failure of the running test otherwise.
 void expect_near(const Problem &, const KernelCall &, const std::map<std::string, ReferenceArray> &reference);
