@@ -1,72 +1,12 @@
-// Functions for GPUs of a library, run by the stand-in driver: the bits of the same library's functions for the CPU, which code is loaded
-// where, and a status for everything that can be missing or wrong.
+// Functions for GPUs of a library, run by the stand-in driver: the bits of the same library's functions for the CPU, and which code is
+// loaded where.
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <gtest/gtest.h>
 #include <thread>
 
-#include "tests/driver/device_call.h"
+#include "tests/driver/driver_test.h"
 
-namespace normforge {
+namespace normforge::testing {
 namespace {
-
-using testing::Call;
-using testing::DeviceCall;
-using testing::DeviceFunction;
-using testing::LoadedLibrary;
-using testing::take_driver_events;
-
-/// An environment variable of the stand-in, as long as this lives.
-class Setting {
-public:
-  Setting(const char *name, const std::string &value) : name(std::string("NORMFORGE_STAND_IN_") + name) {
-    ::setenv(this->name.c_str(), value.c_str(), 1);
-  }
-  Setting(const Setting &) = delete;
-  ~Setting() { ::unsetenv(name.c_str()); }
-
-private:
-  std::string name;
-};
-
-constexpr char kName[] = "norms", kLayerNorm[] = "layer_norm_f32";
-const char *const kProblems = "layer_norm cols=96\nrms_norm x=bf16 cols=64\nbatch_norm_train\nsoftmax cols=40\n";
-
-/// One library for all tests; every test loads it anew, with a runtime that knows nothing yet.
-const std::string &archive() {
-  static const std::string bytes = make_library(parse_problems(kProblems, "problems.txt"),
-                                                {.name = kName, .targets = parse_targets("x86-64-v3,sm_80,sm_90"), .same_bits = true})
-                                       .files[0]
-                                       .bytes;
-  return bytes;
-}
-
-class Driver : public ::testing::Test {
-protected:
-  Driver() : kernels("KERNELS", directory / "kernels.txt") { take_driver_events(); }
-  ~Driver() override { cuCtxSetCurrent(nullptr); }
-
-  void make_current(int device = 0) {
-    CUhandle context;
-    ASSERT_EQ(cuCtxCreate_v2(&context, 0, device), 0);
-  }
-
-  /// Tells the stand-in of the kernel that would serve the call.
-  nf_choice announce(const DeviceFunction &function, const DeviceCall &call) {
-    nf_choice choice;
-    EXPECT_EQ(function.which(call, &choice), NF_OK) << choice.why;
-    std::ofstream(directory / "kernels.txt", std::ios::app)
-        << "sm_" << choice.level << '\t' << choice.problem << '\t' << choice.schedule << '\n';
-    return choice;
-  }
-
-  /// A library that finds, or misses, the driver as it is now.
-  LoadedLibrary load() { return LoadedLibrary(kName, archive()); }
-
-  testing::TemporaryDirectory directory;
-  Setting kernels;
-};
 
 struct Case {
   const char *problem;
@@ -193,153 +133,6 @@ TEST_F(Driver, ANewContextWhereAnotherWasGetsItsOwnCode) {
   }
 }
 
-/// What a call, and which(), say of the driver as it is.
-class Refused : public Driver {
-protected:
-  void expect(nf_status status, const std::string &words) {
-    const LoadedLibrary library = load();
-    const DeviceFunction function(library, kLayerNorm);
-    const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-    expect(function, DeviceCall(host), status, words);
-  }
-  void expect(const DeviceFunction &function, const DeviceCall &call, nf_status status, const std::string &words) {
-    EXPECT_EQ(function(call), status);
-    nf_choice choice;
-    EXPECT_EQ(function.which(call, &choice), status);
-    EXPECT_NE(std::string(choice.why).find(words), std::string::npos) << choice.why;
-    EXPECT_EQ(choice.problem, nullptr);
-  }
-};
-
-TEST_F(Refused, DriversThatCannotServe) {
-  make_current();
-  {
-    const Setting version("VERSION", "11080");
-    expect(NF_OLD_DRIVER, "older than CUDA 12");
-  }
-  for (const auto &[result, status] : {std::pair("100", NF_NO_DEVICE), std::pair("34", NF_NO_DRIVER), std::pair("803", NF_OLD_DRIVER),
-                                       std::pair("999", NF_DRIVER_ERROR)}) {
-    const Setting fail("FAIL", std::string("cuInit=") + result);
-    expect(status, "");
-  }
-  const Setting none("FAIL", "cuDeviceGetCount=100");
-  expect(NF_NO_DEVICE, "finds no GPU");
-}
-
-TEST_F(Refused, NoContext) {
-  make_current();
-  const LoadedLibrary library = load();
-  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-  const DeviceCall call(host);
-  cuCtxSetCurrent(nullptr);
-  expect(DeviceFunction(library, kLayerNorm), call, NF_NO_CONTEXT, "no CUDA context is current");
-}
-
-TEST_F(Refused, ADeviceOlderThanAllCode) {
-  const Setting devices("DEVICES", "75");
-  make_current();
-  expect(NF_OLD_DEVICE, "compute capability 7.5, the device's; the nearest wants 8.0");
-}
-
-TEST_F(Refused, LessSharedMemoryThanEveryKernelWants) {
-  const Problem problem = parse_problem("rms_norm cols=8192");
-  const Library made = make_library({problem}, {.name = kName, .targets = parse_targets("sm_90")});
-  const LoadedLibrary library(kName, made.files[0].bytes);
-  EXPECT_EQ(made.functions, std::vector<std::string>{"rms_norm_f32_cuda"});
-  make_current();
-  const Call host(problem, {1, 8192});
-  const DeviceFunction function(library, "rms_norm_f32");
-  const DeviceCall call(host);
-  announce(function, call);
-  EXPECT_EQ(function(call), NF_OK);
-  const Setting shared("SHARED", "16");
-  make_current();
-  const DeviceCall again(host);
-  expect(function, again, NF_SHARED_MEMORY, "for blocks with 16 bytes of shared memory, the device's; the nearest wants ");
-}
-
-TEST_F(Refused, AStreamOfAnotherContext) {
-  make_current();
-  CUhandle stream;
-  ASSERT_EQ(cuStreamCreate(&stream, 0), 0);
-  make_current();
-  const LoadedLibrary library = load();
-  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-  DeviceCall call(host);
-  call.options.stream = stream;
-  expect(DeviceFunction(library, kLayerNorm), call, NF_OTHER_CONTEXT, "another context");
-  cuStreamDestroy_v2(stream);
-  expect(DeviceFunction(library, kLayerNorm), call, NF_OTHER_CONTEXT, "another context");
-}
-
-TEST_F(Refused, WhatTheCpuRefusesToo) {
-  make_current();
-  const LoadedLibrary library = load();
-  const DeviceFunction function(library, kLayerNorm);
-  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-  DeviceCall call(host);
-  call.set_pointer(0, 0);
-  expect(function, call, NF_NULL_TENSOR, "null: x");
-  call.set_pointer(0, call.pointers[0] + 1);
-  expect(function, call, NF_MISALIGNED, "x");
-  call.set_pointer(0, call.pointers[0]);
-  call.options.workspace_bytes = -1;
-  expect(function, call, NF_BAD_OPTIONS, "negative");
-}
-
-TEST_F(Refused, AFunctionForTheOtherKindOfMachine) {
-  make_current();
-  const LoadedLibrary library = load();
-  const nf_library *described = library.symbol<decltype(nf_describe)>("describe")();
-  ASSERT_EQ(described->functions, described->cuda_functions);
-  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-  nf_choice choice;
-  EXPECT_EQ(library.symbol<decltype(nf_cuda_call)>("cuda_call")(described->function[0], host.bytes.data(), nullptr), NF_NO_KERNEL);
-  EXPECT_EQ(library.symbol<decltype(nf_cuda_which)>("cuda_which")(described->function[0], host.bytes.data(), nullptr, &choice),
-            NF_NO_KERNEL);
-  EXPECT_STREQ(choice.why, "no kernel for a GPU");
-  EXPECT_EQ(library.symbol<decltype(nf_call)>("call")(described->cuda_function[0], host.bytes.data(), nullptr), NF_NO_KERNEL);
-  EXPECT_EQ(library.symbol<decltype(nf_which)>("which")(described->cuda_function[0], host.bytes.data(), nullptr, &choice), NF_NO_KERNEL);
-  EXPECT_STREQ(choice.why, "no kernel for a CPU");
-}
-
-TEST_F(Refused, HostPointersAreNamedAndNeverACrash) {
-  make_current();
-  const LoadedLibrary library = load();
-  const DeviceFunction function(library, kLayerNorm);
-  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-  DeviceCall call(host);
-  announce(function, call);
-  call.set_pointer(1, reinterpret_cast<uintptr_t>(host.data[1].data()));
-  nf_choice choice;
-  EXPECT_EQ(function.which(call, &choice), NF_HOST_POINTER);
-  EXPECT_STREQ(choice.why, "memory of the call cannot be reached by the GPU: gamma");
-  EXPECT_EQ(function(call), NF_OK); // the stream's error
-  EXPECT_EQ(take_driver_events().back(), "fault: a pointer to the host");
-  EXPECT_EQ(function(call), NF_DRIVER_ERROR);
-  EXPECT_EQ(library.symbol<decltype(nf_cuda_error)>("cuda_error")(), 700);
-}
-
-TEST_F(Refused, CodeThatTheDriverDoesNotTake) {
-  make_current();
-  const LoadedLibrary library = load();
-  const DeviceFunction function(library, kLayerNorm);
-  const Call host(parse_problem("layer_norm cols=96"), {1, 96});
-  const DeviceCall call(host);
-  {
-    const Setting fail("FAIL", "cuModuleLoadData=222");
-    EXPECT_EQ(function(call), NF_OLD_DRIVER);
-  }
-  {
-    const Setting fail("FAIL", "cuModuleGetFunction=500");
-    announce(function, call);
-    EXPECT_EQ(function(call), NF_DRIVER_ERROR);
-    EXPECT_EQ(take_driver_events().back(), "unload");
-  }
-  const Setting fail("FAIL", "cuLaunchKernel=719");
-  EXPECT_EQ(function(call), NF_DRIVER_ERROR);
-}
-
 TEST_F(Driver, EmptyCallsEnqueueNothing) {
   make_current();
   const LoadedLibrary library = load();
@@ -349,4 +142,4 @@ TEST_F(Driver, EmptyCallsEnqueueNothing) {
 }
 
 } // namespace
-} // namespace normforge
+} // namespace normforge::testing

@@ -1,0 +1,87 @@
+// Streams, captures, graphs and events of the stand-in driver.
+#include "tests/driver/stand_in_state.h"
+
+#include <chrono>
+#include <utility>
+
+using namespace normforge::testing::stand_in;
+
+extern "C" {
+
+CUresult cuStreamCreate(CUhandle *stream, unsigned) {
+  LOCKED;
+  REFUSE(refusal("cuStreamCreate"));
+  *stream = *streams.insert(new Stream{current}).first;
+  return 0;
+}
+
+CUresult cuStreamDestroy_v2(CUhandle stream) {
+  LOCKED;
+  return streams.erase(static_cast<Stream *>(stream)) ? 0 : kInvalidHandle;
+}
+
+CUresult cuStreamGetCtx(CUhandle stream, CUhandle *context) {
+  LOCKED;
+  if (!streams.contains(static_cast<Stream *>(stream)))
+    return kInvalidHandle;
+  *context = static_cast<Stream *>(stream)->context;
+  return 0;
+}
+
+CUresult cuStreamBeginCapture_v2(CUhandle stream, int) {
+  LOCKED;
+  static_cast<Stream *>(stream)->capture = new std::vector<Enqueued>;
+  ++captures;
+  return 0;
+}
+
+CUresult cuStreamEndCapture(CUhandle stream, CUhandle *graph) {
+  LOCKED;
+  *graph = std::exchange(static_cast<Stream *>(stream)->capture, nullptr);
+  --captures;
+  return 0;
+}
+
+CUresult cuThreadExchangeStreamCaptureMode(int *mode) {
+  std::swap(*mode, capture_mode);
+  return 0;
+}
+
+CUresult cuGraphInstantiateWithFlags(CUhandle *executable, CUhandle graph, unsigned long long) {
+  *executable = graph;
+  return 0;
+}
+
+CUresult cuGraphLaunch(CUhandle executable, CUhandle) {
+  LOCKED;
+  REFUSE(refusal("cuGraphLaunch"));
+  for (const Enqueued &launch : *static_cast<std::vector<Enqueued> *>(executable))
+    run(launch);
+  return current->error;
+}
+
+// An event is the time at which it was recorded.
+using Time = std::chrono::steady_clock::time_point;
+
+CUresult cuEventCreate(CUhandle *event, unsigned) {
+  *event = new Time;
+  return 0;
+}
+CUresult cuEventDestroy_v2(CUhandle event) {
+  delete static_cast<Time *>(event);
+  return 0;
+}
+CUresult cuEventRecord(CUhandle event, CUhandle) {
+  LOCKED;
+  *static_cast<Time *>(event) = std::chrono::steady_clock::now();
+  return refusal("cuEventRecord");
+}
+CUresult cuEventSynchronize(CUhandle) {
+  LOCKED;
+  return unsafe_refusal("cuEventSynchronize");
+}
+CUresult cuEventElapsedTime(float *milliseconds, CUhandle begin, CUhandle end) {
+  *milliseconds = std::chrono::duration<float, std::milli>(*static_cast<Time *>(end) - *static_cast<Time *>(begin)).count();
+  return 0;
+}
+}
