@@ -12,9 +12,9 @@ namespace {
 
 constexpr double kNever = 1e9;
 
-/// What serving a shape with a schedule costs, as a log-ratio; what cannot be told from the default counts as equal to it. kNever where it
+/// What serving a shape with a schedule costs; what cannot be told from the default counts as equal to it. kNever where it
 /// is slower or was not compared.
-double cost(const ShapeResult &shape, const std::string &schedule) {
+double serving_cost(const ShapeResult &shape, const std::string &schedule) {
   if (shape.standings.empty())
     return 0;
   const Standing *standing = shape.find(schedule);
@@ -22,7 +22,13 @@ double cost(const ShapeResult &shape, const std::string &schedule) {
     return 0;
   if (!standing || standing->confirmed.pairs < kLeastPairs || slower(standing->confirmed, shape.noise) || loses_cold(shape, *standing))
     return kNever;
-  return wins(shape, *standing) ? standing->confirmed.value : 0;
+  return wins(shape, *standing) ? cost(shape, *standing) : 0;
+}
+
+/// The warm log-ratio of a schedule that serves a shape.
+double warm_ratio(const ShapeResult &shape, const std::string &schedule) {
+  const Standing *standing = shape.find(schedule);
+  return standing && wins(shape, *standing) ? standing->confirmed.value : 0;
 }
 
 /// The fewest bands by `schedules`; none where they leave a shape without one that is no slower than the default.
@@ -32,7 +38,7 @@ std::vector<Band> fewest_bands(const Question &question, const std::vector<Shape
   for (const ShapeResult &shape : shapes) {
     best.push_back(kNever);
     for (const std::string &schedule : schedules)
-      best.back() = std::min(best.back(), cost(shape, schedule));
+      best.back() = std::min(best.back(), serving_cost(shape, schedule));
   }
   std::vector<Band> bands;
   for (size_t first = 0; first < shapes.size();) {
@@ -45,7 +51,7 @@ std::vector<Band> fewest_bands(const Question &question, const std::vector<Shape
       size_t end = first;
       double total = 0;
       for (; end < shapes.size(); ++end) {
-        const double mine = cost(shapes[end], schedule);
+        const double mine = serving_cost(shapes[end], schedule);
         if (mine == kNever || mine > best[end] + std::log1p(kWithin))
           break;
         total += mine;
@@ -60,7 +66,7 @@ std::vector<Band> fewest_bands(const Question &question, const std::vector<Shape
     const size_t end = first + longest;
     double worst = -1e9;
     for (size_t i = first; i < end; ++i)
-      worst = std::max(worst, cost(shapes[i], chosen));
+      worst = std::max(worst, warm_ratio(shapes[i], chosen));
     band.gain = std::exp(-worst);
     if (ladder >= 0) { // bands meet half way, on the ladder's scale
       const auto extent = [&](size_t i) { return double(shapes[i].shape.extents[size_t(ladder)].lo); };
@@ -83,7 +89,7 @@ double total_cost(const std::vector<Band> &bands, const std::vector<ShapeResult>
   for (const ShapeResult &shape : shapes)
     for (const Band &band : bands)
       if (lies_within(shape.shape, band.problem))
-        total += cost(shape, band.schedule);
+        total += serving_cost(shape, band.schedule);
   return total;
 }
 

@@ -74,7 +74,7 @@ ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_s
   });
   for (size_t i = 1; i < result.standings.size(); ++i) {
     const Standing &standing = result.standings[i];
-    if (result.best == 0 && wins(result, standing))
+    if (wins(result, standing) && (result.best == 0 || cost(result, standing) < cost(result, result.standings[result.best])))
       result.best = i;
     result.noisy |=
         standing.confirmed.pairs && standing.confirmed.value < -0.01 && !wins(result, standing) && !loses_cold(result, standing);
@@ -110,8 +110,15 @@ const Standing *ShapeResult::find(const std::string &schedule) const {
 
 bool slower(const LogRatio &ratio, double noise) { return ratio.pairs >= kLeastPairs && ratio.lo > noise; }
 
+double cold_loss(const ShapeResult &shape, const Standing &standing) {
+  return standing.cold.pairs < kLeastPairs ? 0 : std::max(0.0, standing.cold.lo - shape.cold_noise);
+}
+
+double cost(const ShapeResult &shape, const Standing &standing) { return standing.confirmed.value + cold_loss(shape, standing); }
+
 bool loses_cold(const ShapeResult &shape, const Standing &standing) {
-  return slower(standing.cold, std::max(shape.cold_noise, -standing.confirmed.value));
+  const double loss = cold_loss(shape, standing);
+  return loss > 0 && loss >= -standing.confirmed.value;
 }
 
 bool wins(const ShapeResult &shape, const Standing &standing) {

@@ -2,8 +2,9 @@
 //
 // Within a shape, every schedule is compared with the default by the pairs of samples that they share. A schedule is faster when the
 // interval of its ratio lies beyond the noise floor, in samples of a confirming run, and when it does not lose more with cold caches than
-// it gains with warm ones. Over all shapes, the fewest bands of the ladder are found such that one schedule serves each band: within
-// kWithin of the best at every shape in it, and slower than the default at none.
+// it gains with warm ones; of those that are, the one is best whose gain less that loss is the most. Over all shapes, the fewest bands of
+// the ladder are found such that one schedule serves each band: within kWithin of the best at every shape in it, and slower than the
+// default at none.
 //
 // Where the numerics half is open, too, all bands share one: that of the default, unless another serves every shape and is faster on the
 // whole. It is the half of every kernel of the function (codegen/package), so the first problem of a function decides it for the others.
@@ -90,13 +91,20 @@ private:
   std::map<std::string, std::string> halves; ///< by text of the function's problem
 };
 
+/// What it certainly loses with cold caches, beyond their noise, as a log-ratio; 0: nothing, or not measured.
+double cold_loss(const ShapeResult &, const Standing &);
+
+/// What calls cost that find caches warm or cold, as a log-ratio to the default's: the warm time, and the loss when cold on top of it. A
+/// sum, so that what hardly differs hardly changes a choice.
+double cost(const ShapeResult &, const Standing &);
+
 /// Whether `standing` may take the default's place: faster beyond noise when warm, and not losing more when cold.
 bool wins(const ShapeResult &, const Standing &standing);
 
 /// Whether the whole interval lies beyond the noise, on the slow side.
 bool slower(const LogRatio &, double noise);
 
-/// Whether what it loses with cold caches is, with the whole interval, more than noise and more than what it gains with warm ones.
+/// Whether it loses with cold caches what it gains with warm ones, or more.
 bool loses_cold(const ShapeResult &, const Standing &);
 
 /// Whether a Record of `inner` says something about `outer`: the same but for extents, and those within its own.

@@ -292,10 +292,9 @@ private:
     const ShapeResult result = compare(known, question, shape);
     if (result.noisy)
       return false;
-    const LogRatio &best = result.standings[result.best].confirmed; // of the default: 0
+    const Standing &best = result.standings[result.best]; // of the default: 0
     return std::ranges::none_of(result.standings, [&](const Standing &other) {
-      return &other != &result.standings[result.best] && other.confirmed.pairs && other.confirmed.lo < best.value - kGain &&
-             !loses_cold(result, other);
+      return &other != &best && other.confirmed.pairs && other.confirmed.lo + cold_loss(result, other) < cost(result, best) - kGain;
     });
   }
 };

@@ -102,13 +102,12 @@ LogRatio ratio(const std::map<int, double> &times, const std::map<int, double> &
   return summarize(logs);
 }
 
-/// Whether a search must not choose the kernel, as autotune/choose.h has it: it loses more with cold caches than it gains with warm ones.
-bool loses_cold(const WarmAndCold &kernel, const WarmAndCold &by_default) {
+/// What the kernel loses with cold caches, as a search counts it.
+double cold_loss(const WarmAndCold &kernel, const WarmAndCold &by_default) {
   if (by_default.cold.twin.empty())
-    return false;
+    return 0;
   const ShapeResult shape{.cold_noise = noise_floor(ratio(by_default.cold.twin, by_default.cold.first))};
-  return normforge::loses_cold(
-      shape, {.confirmed = ratio(kernel.warm.first, by_default.warm.first), .cold = ratio(kernel.cold.first, by_default.cold.first)});
+  return normforge::cold_loss(shape, {.cold = ratio(kernel.cold.first, by_default.cold.first)});
 }
 
 /// A directory for a search's database, gone with the object.
@@ -198,7 +197,7 @@ SearchCell search_quality(std::string_view text, const Target &target, double qu
   for (size_t i = 0; i < order.size() && i < size_t(kFinalists); ++i)
     enter(order[i]);
 
-  // Those that were found beside the best of the whole space that a search may choose, on fresh samples.
+  // Those that were found beside the best of the whole space, by what a search counts, on fresh samples.
   std::vector<const Kernel *> last;
   for (size_t i : finalists)
     last.push_back(&kernels[i]);
@@ -206,12 +205,19 @@ SearchCell search_quality(std::string_view text, const Target &target, double qu
       sample(plan, target, last, {.seed = 8, .rounds = 41, .confirms = true, .rotation_bytes = rotation_bytes(this_device().cache)});
   size_t best = 0;
   for (size_t i = 0; i < finalists.size(); ++i) {
-    logs[finalists[i]] = ratio(fresh[i].warm.first, fresh[0].warm.first).value;
-    if (logs[finalists[i]] < logs[best] && !loses_cold(fresh[i], fresh[0]))
+    logs[finalists[i]] = ratio(fresh[i].warm.first, fresh[0].warm.first).value + cold_loss(fresh[i], fresh[0]);
+    if (logs[finalists[i]] < logs[best])
       best = finalists[i];
   }
   const auto place = [&](size_t kernel) { return size_t(std::ranges::find(finalists, kernel) - finalists.begin()); };
-  const auto between = [&](size_t kernel, size_t other) { return ratio(fresh[place(kernel)].warm.first, fresh[place(other)].warm.first); };
+  const auto between = [&](size_t kernel, size_t other) {
+    const WarmAndCold &one = fresh[place(kernel)], &two = fresh[place(other)];
+    LogRatio costs = ratio(one.warm.first, two.warm.first);
+    const double colder = cold_loss(one, fresh[0]) - cold_loss(two, fresh[0]);
+    for (double LogRatio::*part : {&LogRatio::value, &LogRatio::lo, &LogRatio::hi})
+      costs.*part += colder;
+    return costs;
+  };
   cell.best = texts[best];
   cell.gain = std::exp(-logs[best]);
   cell.noise = noise_floor(ratio(fresh[0].warm.twin, fresh[0].warm.first));

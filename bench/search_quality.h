@@ -25,7 +25,7 @@ struct Moment {
 struct Found {
   std::string schedule;
   double seconds = 0;          ///< that the search took
-  normforge::LogRatio behind;  ///< time of the schedule over that of the best, on fresh samples
+  normforge::LogRatio behind;  ///< cost of the schedule over that of the best, on fresh samples (autotune/choose.h)
   std::vector<Moment> moments; ///< in order
 };
 

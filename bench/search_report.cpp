@@ -81,7 +81,8 @@ llvm::json::Value json(const Found &found) {
 } // namespace
 
 std::string search_header() {
-  return "\nThe search on spaces that were measured whole: how much slower than the best what it chose is.\n" +
+  return "\nThe search on spaces that were measured whole: how much more than the best what it chose costs, cold calls counted as it "
+         "counts them.\n" +
          formatv("{0,-72} {1,5} {2,6} {3,6}  {4,-32} {5,-32} {6}\n", "problem", "space", "gain", "noise", "quick", "another seed",
                  "patient")
              .str();

@@ -38,14 +38,34 @@ std::string rejections_text(const Answer &answer, const std::string &by_default)
   return text;
 }
 
-/// What the innermost loops of a schedule's kernel execute.
-std::string loops_text(const Question &question, const std::string &schedule) {
+/// The default and those that serve bands.
+std::set<std::string> serving(const Answer &answer, const Question &question) {
+  std::set<std::string> schedules{question.default_schedule};
+  for (const Band &band : answer.bands)
+    schedules.insert(band.schedule);
+  return schedules;
+}
+
+std::string assembly_of(const Question &question, const std::string &schedule) {
   const Target &target = find_target(question.target);
   const Backend &backend = backend_for(target);
   const SweepPlan plan = make_sweep_plan(question.problem);
   StageText stages;
   backend.compile(plan, parse_schedule(schedule, backend.knobs(), backend.default_schedule(plan, target)), target, "kernel", &stages);
-  return "  an iteration of each innermost loop, " + difference(schedule, question.default_schedule) + ":\n" + loop_table(stages.assembly);
+  return stages.assembly;
+}
+
+llvm::json::Array loops_json(const std::string &assembly) {
+  llvm::json::Array loops;
+  for (const InnerLoop &loop : inner_loops(assembly))
+    loops.push_back(llvm::json::Object{{"instructions", loop.instructions},
+                                       {"vector", loop.vector},
+                                       {"loads", loop.loads},
+                                       {"stores", loop.stores},
+                                       {"buffer_loads", loop.buffer_loads},
+                                       {"buffer_stores", loop.buffer_stores},
+                                       {"prefetches", loop.prefetches}});
+  return loops;
 }
 
 std::string explanation(const Answer &answer, const Question &question, int most) {
@@ -53,25 +73,26 @@ std::string explanation(const Answer &answer, const Question &question, int most
   text += "default: " + question.default_schedule + "\n";
   for (const Band &band : answer.bands)
     text += llvm::formatv("chosen for {0}: {1}\n", to_text(band.problem), difference(band.schedule, question.default_schedule));
-  std::set<std::string> schedules{question.default_schedule};
-  for (const Band &band : answer.bands)
-    schedules.insert(band.schedule);
-  for (const std::string &schedule : schedules)
-    text += loops_text(question, schedule);
+  for (const std::string &schedule : serving(answer, question))
+    text += "  an iteration of each innermost loop, " + difference(schedule, question.default_schedule) + ":\n" +
+            loop_table(assembly_of(question, schedule));
   for (const ShapeResult &shape : answer.shapes)
     text += cli::text(shape, parse_fingerprint(question.device), most);
   return text + rejections_text(answer, question.default_schedule);
 }
 
 llvm::json::Value explanation_json(const Answer &answer, const Question &question) {
-  llvm::json::Array shapes, rejections;
+  llvm::json::Array shapes, rejections, kernels;
   for (const ShapeResult &shape : answer.shapes)
     shapes.push_back(json(shape));
   for (const Rejection &rejection : answer.rejections)
     rejections.push_back(llvm::json::Object{{"schedule", rejection.schedule}, {"why", rejection.why}});
+  for (const std::string &schedule : serving(answer, question))
+    kernels.push_back(llvm::json::Object{{"schedule", schedule}, {"inner_loops", loops_json(assembly_of(question, schedule))}});
   llvm::json::Value all = json(SearchResult{question.problem, question, answer, {}, true});
   (*all.getAsObject())["shapes"] = std::move(shapes);
   (*all.getAsObject())["rejected"] = std::move(rejections);
+  (*all.getAsObject())["kernels"] = std::move(kernels);
   return all;
 }
 

@@ -67,9 +67,12 @@ Reread reread_by_sweeps(const Problem &shape) {
 std::string_view why_not(const ShapeResult &shape, const Standing &standing) {
   if (!standing.confirmed.pairs)
     return "given up in the search";
-  if (wins(shape, standing) || standing.confirmed.value >= 0)
+  const Standing &best = shape.standings[shape.best];
+  if (standing.confirmed.value >= 0 || &standing == &best)
     return "";
-  return loses_cold(shape, standing) ? "loses more when cold" : "within the noise";
+  if (!wins(shape, standing))
+    return loses_cold(shape, standing) ? "loses more when cold" : "within the noise";
+  return standing.confirmed.value < best.confirmed.value ? "loses too much when cold" : "";
 }
 
 std::string line(const ShapeResult &shape, const Standing &standing, int64_t bytes) {

@@ -97,6 +97,18 @@ TEST(Choose, LosingMoreWhenColdDoesNotWin) {
   EXPECT_EQ(others.answer().bands[0].schedule, mapping(2));
 }
 
+TEST(Choose, WhatIsLostWhenColdIsTakenOffTheGain) {
+  MadeUp records(question("layer_norm rows=8 cols=64"), 2, 0.005);
+  records.measure("layer_norm rows=8 cols=64", {{mapping(2), -0.3, 0.2}, {mapping(4), -0.2, -0.2}});
+  const Answer answer = records.answer();
+  EXPECT_EQ(answer.bands[0].schedule, mapping(4));
+  const ShapeResult &shape = answer.shapes[0];
+  EXPECT_TRUE(wins(shape, *shape.find(mapping(2)))); // better than the default, but not the best
+  EXPECT_NEAR(cost(shape, *shape.find(mapping(2))), -0.1, 0.03);
+  EXPECT_NEAR(cost(shape, *shape.find(mapping(4))), -0.2, 0.03);
+  EXPECT_NEAR(answer.bands[0].gain, std::exp(0.2), 0.03);
+}
+
 TEST(Choose, ARejectedScheduleNeverWins) {
   MadeUp records(question("layer_norm rows=8 cols=64"), 3, 0.01);
   records.measure("layer_norm rows=8 cols=64", {{mapping(2), -0.5, -0.5}});

@@ -76,6 +76,9 @@ class Tune(ProgramTest):
         self.assertEqual(again, told)
         explained = self.explanation(SMALL)
         self.assertEqual(explained["default"], told["default"])
+        self.assertIn(told["default"], [kernel["schedule"] for kernel in explained["kernels"]])
+        for kernel in explained["kernels"]:
+            self.assertTrue(any(loop["vector"] and loop["loads"] for loop in kernel["inner_loops"]), kernel)
         (shape,) = explained["shapes"]
         self.assertEqual((shape["bytes"], shape["bytes_read_again"]), (4 * (2 * 16 * 64 + 64), 4 * 16 * 64), "x twice; gamma and y once")
         self.assertEqual(shape["standings"][0]["schedule"], told["default"])
