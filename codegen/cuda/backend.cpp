@@ -83,6 +83,8 @@ std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestSha
   const int64_t elements = nest::kept_elements(plan, shape);
   if (!elements)
     return llvm::formatv("schedule: keep={0}: the reduced extents are not fixed; use keep=reread", word).str();
+  if (mapping.keep == Keep::registers && shape.ragged_reduction)
+    return "schedule: keep=registers: lengths of rows vary; use keep=shared or keep=reread";
   if (elements / shape.width > kUnrolledBlocks)
     return llvm::formatv("schedule: keep={0}: a row has {1} blocks of {2} lanes, more than the {3} that are unrolled; use more lanes or "
                          "keep=reread",
@@ -126,8 +128,8 @@ Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, 
 std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, const Schedule &schedule, const Target &target) const {
   const Numerics &numerics = schedule.numerics;
   const CudaMapping mapping = read_mapping(schedule.mapping);
-  if (numerics.algorithm != Numerics::two_pass)
-    return "schedule: chunked: the CUDA backend has no such statistics; use two_pass";
+  if (numerics.algorithm == Numerics::chunked && !plan.has_moments())
+    return "schedule: chunked: no sum of squares about a mean that nothing else waits for; use two_pass";
   if (auto reason = unfit_block(mapping))
     return reason;
   if (auto reason = unfit_lanes(plan, numerics, mapping))

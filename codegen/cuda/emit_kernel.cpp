@@ -147,11 +147,11 @@ void Row::sync(Ir &ir) const {
 
 /// Two folds in a row use different memory: before a thread writes to the first again, all have passed the second's barrier, after they
 /// have read the first.
-nest::Values Emitter::fold(llvm::ArrayRef<nest::LaneSums> sums) {
+nest::Values Emitter::fold(llvm::ArrayRef<nest::LaneSums> sums, Value counts) {
   Value scratch = row.shared;
   if (scratch && folds++ % 2)
     scratch = ir.address(scratch, ir.getI8Type(), ir.i64(fold_bytes(plan, shape, row.threads, numerics.fold_high)));
-  return fold_row(ir, row, sums, numerics.fold_high, scratch);
+  return fold_row(ir, row, sums, counts, numerics.fold_high, scratch);
 }
 
 /// An output may be the memory of an input that other threads of the row still read.

@@ -54,7 +54,7 @@ private:
   Lanes lanes_of(int width, Value active) override;
   Value load_lanes(int tensor, const Frame &frame) override;
   void store(int tensor, Value value, const Frame &frame, bool nontemporal) override;
-  nest::Values fold(llvm::ArrayRef<nest::LaneSums> sums) override;
+  nest::Values fold(llvm::ArrayRef<nest::LaneSums> sums, Value counts) override;
   void write_row_outputs(const std::vector<Write> &writes, Frames &rows) override;
 
   void enter();

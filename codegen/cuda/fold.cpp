@@ -1,145 +1,183 @@
 #include "codegen/cuda/fold.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 
 #include "codegen/cuda/device.h"
+#include "codegen/nest/math.h"
 #include "codegen/nest/reduce_tree.h"
 
 namespace normforge::cuda {
 namespace {
 
+using nest::Values;
+constexpr int kAligned = 16; ///< bytes: what one instruction reads
+
+/// Vectors that the threads of a row leave in shared memory when they fold one sum, and their elements.
+struct Handover {
+  int vectors, elements;
+};
+
+/// Folding from above, each thread leaves what is left of its groups; from below, each warp a value of every group.
+Handover handover_of(const Threads &threads, bool high) {
+  if (threads.count <= kWarp)
+    return {0, 1};
+  if (high)
+    return {threads.count, threads.vector};
+  return {threads.count / kWarp * threads.groups, 1};
+}
+
+int64_t handover_bytes(const Threads &threads, bool high, int64_t element_bytes) {
+  const Handover left = handover_of(threads, high);
+  return (left.vectors * left.elements * element_bytes + kAligned - 1) / kAligned * kAligned;
+}
+
+int64_t count_of(Value value) { return llvm::cast<mlir::VectorType>(value.getType()).getNumElements(); }
+
+/// All sums of a sweep, one vector of the thread's lanes each.
 class Fold {
 public:
-  Fold(Ir &ir, const Row &row, Op reduction, bool high) : ir(ir), row(row), threads(row.threads), reduction(reduction), high(high) {}
-
-  /// What the row's warps have to say each.
-  Value before_warps(Value lanes) const {
-    Value value = narrowed(lanes, high ? threads.vector : threads.groups);
-    return high ? value : across_lanes(value);
+  Fold(Ir &ir, const Row &row, llvm::ArrayRef<nest::LaneSums> sums, Value counts, bool high)
+      : ir(ir), row(row), threads(row.threads), high(high) {
+    for (const nest::LaneSums &sum : sums) {
+      all.push_back({sum.reduction, false, sum.total});
+      lanes.push_back(sum.nans ? nest::with_nans(ir, sum.lanes, sum.nans) : sum.lanes);
+    }
+    if (counts) {
+      all.push_back({Op::sum});
+      lanes.push_back(counts);
+    }
   }
 
-  Value after_warps(Value value) const {
+  Values run(Value scratch) const {
+    Values values = high ? narrowed(lanes, threads.vector) : across_lanes(narrowed(lanes, threads.groups));
+    if (scratch) {
+      leave(values, scratch);
+      row.sync(ir);
+      values = take(scratch);
+    }
     if (high)
-      value = across_lanes(value);
-    // Sums are the same in all threads. Which of two zeros a maximum is depends on the side that a thread stood on.
-    Value folded = nest::fold_lanes(ir, reduction, value, high);
-    return reduction == Op::sum || threads.count == 1 ? folded : shuffle_from(ir, row.mask, folded, row.first);
-  }
-
-  /// High: the same lane of all warps, each warp for itself. Low: all warps, whose lanes have folded already.
-  void leave(Value value, Value scratch) const {
-    if (high)
-      return ir.store(value, at(scratch, value.getType(), row.thread), alignment_of(value.getType()));
-    ir.when(ir.is(mlir::arith::CmpIPredicate::eq, lane(), ir.i64(0)),
-            [&] { ir.store(value, at(scratch, value.getType(), row.warp), alignment_of(value.getType())); });
-  }
-
-  Value take(mlir::Type type, Value scratch) const {
-    std::vector<Value> all;
-    for (int warp = 0; warp < threads.count / kWarp; ++warp)
-      all.push_back(ir.load(type, at(scratch, type, high ? ir.add(lane(), ir.i64(warp * kWarp)) : ir.i64(warp)), alignment_of(type)));
-    for (; all.size() > 1; all.resize(all.size() / 2))
-      for (size_t i = 0; i < all.size() / 2; ++i)
-        all[i] = high ? combined(all[i], all[i + all.size() / 2]) : combined(all[2 * i], all[2 * i + 1]);
-    return all.front();
+      values = across_lanes(values);
+    values = narrowed(values, 1);
+    for (size_t i = 0; i < all.size(); ++i) {
+      values[i] = ir.first_lane(values[i]);
+      // The row's first thread merged from left to right in each step. In others, sums come to the same, but not squares about a mean, nor
+      // which of two zeros is a maximum.
+      if ((all[i].reduction != Op::sum || all[i].total >= 0) && threads.count > 1 && (high || !scratch))
+        values[i] = shuffle_from(ir, row.mask, values[i], row.first);
+    }
+    return values;
   }
 
 private:
-  int64_t count_of(Value value) const { return llvm::cast<mlir::VectorType>(value.getType()).getNumElements(); }
-
-  Value combined(Value left, Value right) const {
-    Value best = nest::combine(ir, {reduction}, left, right);
-    return reduction == Op::sum ? best : nest::with_nans(ir, best, right);
+  Values combined(const Values &left, const Values &right) const {
+    Values merged = nest::merge(ir, all, left, right);
+    for (size_t i = 0; i < all.size(); ++i)
+      if (all[i].reduction != Op::sum)
+        merged[i] = nest::with_nans(ir, merged[i], right[i]);
+    return merged;
   }
 
   /// The thread's own lanes by halves, down to `left` of them.
-  Value narrowed(Value value, int64_t left) const {
-    while (count_of(value) > left) {
-      const int64_t half = count_of(value) / 2;
-      const auto taken = [&](int64_t which) -> Value {
-        llvm::SmallVector<int64_t> from;
-        for (int64_t i = 0; i < half; ++i)
-          from.push_back(high ? i + which * half : 2 * i + which);
-        return mlir::vector::ShuffleOp::create(ir, value, value, from);
-      };
-      value = combined(taken(0), taken(1));
+  Values narrowed(Values values, int64_t left) const {
+    while (count_of(values.front()) > left) {
+      Values halves[2];
+      for (int64_t half : {0, 1})
+        for (Value value : values)
+          halves[half].push_back(nest::half_of(ir, value, half, high));
+      values = combined(halves[0], halves[1]);
     }
-    return value;
+    return values;
   }
 
-  Value across_lanes(Value value) const {
+  Values across_lanes(Values values) const {
     const int width = std::min(threads.count, kWarp);
     for (int step = 1; step < width; step *= 2) {
       const int offset = high ? width / 2 / step : step;
-      Value other = value;
-      for (int64_t i = 0; i < count_of(value); ++i)
-        other =
-            mlir::vector::InsertOp::create(ir, shuffle_xor(ir, row.mask, mlir::vector::ExtractOp::create(ir, value, i), offset), other, i);
-      value = combined(value, other);
+      Values others;
+      for (Value value : values) {
+        Value other = value;
+        for (int64_t i = 0; i < count_of(value); ++i)
+          other = mlir::vector::InsertOp::create(ir, shuffle_xor(ir, row.mask, mlir::vector::ExtractOp::create(ir, value, i), offset),
+                                                 other, i);
+        others.push_back(other);
+      }
+      values = combined(values, others);
     }
-    return value;
+    return values;
+  }
+
+  void leave(const Values &values, Value scratch) const {
+    if (high) {
+      for (size_t i = 0; i < all.size(); ++i)
+        ir.store(values[i], at(scratch, i, row.thread), element_bytes());
+      return;
+    }
+    const int warps = threads.count / kWarp;
+    ir.when(ir.is(mlir::arith::CmpIPredicate::eq, lane(), ir.i64(0)), [&] {
+      for (size_t i = 0; i < all.size(); ++i)
+        for (int group = 0; group < threads.groups; ++group)
+          ir.store(mlir::vector::ExtractOp::create(ir, values[i], int64_t(group)), at(scratch, i, ir.add(row.warp, ir.i64(group * warps))),
+                   element_bytes());
+    });
+  }
+
+  /// High: each warp for itself, the same lane of all warps. Low: each thread for itself, all warps, whose lanes have folded already.
+  Values take(Value scratch) const {
+    const Handover left = handover_of(threads, high);
+    const mlir::Type type = mlir::getElementTypeOrSelf(lanes.front().getType());
+    std::vector<Values> warps;
+    for (int first = 0; first < left.vectors; first += high ? kWarp : left.vectors) {
+      Values &values = warps.emplace_back();
+      for (size_t i = 0; i < all.size(); ++i)
+        values.push_back(high ? ir.load(ir.vector(left.elements, type), at(scratch, i, ir.add(lane(), ir.i64(first))), element_bytes())
+                              : ir.load(ir.vector(left.vectors, type), at(scratch, i, ir.i64(0)), kAligned));
+    }
+    for (; warps.size() > 1; warps.resize(warps.size() / 2))
+      for (size_t i = 0; i < warps.size() / 2; ++i)
+        warps[i] = combined(warps[i], warps[i + warps.size() / 2]);
+    return warps.front();
   }
 
   Value lane() const { return ir.rem(row.thread, ir.i64(kWarp)); }
 
-  unsigned alignment_of(mlir::Type type) const { return mlir::getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8; }
+  unsigned element_bytes() const { return mlir::getElementTypeOrSelf(lanes.front().getType()).getIntOrFloatBitWidth() / 8; }
 
-  Value at(Value scratch, mlir::Type type, Value number) const {
-    return ir.address(scratch, mlir::getElementTypeOrSelf(type),
-                      ir.mul(number, ir.i64(llvm::cast<mlir::VectorType>(type).getNumElements())));
+  /// Of sum `i`, vector `number` of what threads leave.
+  Value at(Value scratch, size_t i, Value number) const {
+    Value own = ir.address(scratch, ir.getI8Type(), ir.i64(int64_t(i) * handover_bytes(threads, high, element_bytes())));
+    return ir.address(own, ir.getI8Type(), ir.mul(number, ir.i64(handover_of(threads, high).elements * int64_t(element_bytes()))));
   }
 
   Ir &ir;
   const Row &row;
   const Threads &threads;
-  const Op reduction;
   const bool high;
+  std::vector<nest::Accumulator> all;
+  Values lanes;
 };
-
-/// Values that the threads of a row leave in shared memory when they fold one sum.
-int64_t fold_values(const Threads &threads, bool high) {
-  if (threads.count <= kWarp)
-    return 0;
-  return high ? threads.stride() : threads.count / kWarp * threads.groups;
-}
 
 } // namespace
 
 int64_t fold_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Threads &threads, bool high) {
-  size_t sums = 0;
-  for (const Sweep &sweep : shape.nest.sweeps)
-    sums = std::max(sums, shape.inner ? sweep.reductions.size() : 0);
-  return int64_t(sums) * fold_values(threads, high) * info(plan.specialized.compute).bytes;
+  size_t most = 0;
+  const auto &sweeps = shape.nest.sweeps;
+  for (size_t s = 0; s < sweeps.size() && shape.inner; ++s) {
+    const size_t moments = s + 1 < sweeps.size() && !sweeps[s + 1].moments.empty() ? sweeps[s + 1].moments.size() + 1 : 0;
+    most = std::max(most, sweeps[s].reductions.size() + moments);
+  }
+  return int64_t(most) * handover_bytes(threads, high, info(plan.specialized.compute).bytes);
 }
 
-nest::Values fold_row(Ir &ir, const Row &row, llvm::ArrayRef<nest::LaneSums> sums, bool high, Value scratch) {
-  const int64_t values = fold_values(row.threads, high);
-  std::vector<Fold> folds;
-  nest::Values partial;
-  for (const nest::LaneSums &sum : sums) {
-    folds.emplace_back(ir, row, sum.reduction, high);
-    partial.push_back(folds.back().before_warps(sum.lanes));
-  }
-  if (scratch) {
-    const auto own = [&](size_t i) {
-      return ir.address(scratch, mlir::getElementTypeOrSelf(partial[i].getType()), ir.i64(int64_t(i) * values));
-    };
-    for (size_t i = 0; i < folds.size(); ++i)
-      folds[i].leave(partial[i], own(i));
-    row.sync(ir);
-    for (size_t i = 0; i < folds.size(); ++i)
-      partial[i] = folds[i].take(partial[i].getType(), own(i));
-  } else if (row.threads.count > 1) {
-    // Shuffles order no memory. What was read before a sum may be overwritten by another thread after it: an output may be the memory of an
-    // input.
+Values fold_row(Ir &ir, const Row &row, llvm::ArrayRef<nest::LaneSums> sums, Value counts, bool high, Value scratch) {
+  // Shuffles order no memory. What was read before a sum may be overwritten by another thread after it: an output may be the memory of an
+  // input.
+  if (!scratch && row.threads.count > 1)
     sync_warp(ir, row.mask);
-  }
-  for (size_t i = 0; i < folds.size(); ++i)
-    partial[i] = folds[i].after_warps(partial[i]);
-  return partial;
+  return Fold(ir, row, sums, counts, high).run(scratch);
 }
 
 } // namespace normforge::cuda

@@ -10,7 +10,8 @@ namespace normforge::cuda {
 /// Bytes of shared memory in which the threads of a row meet to fold the sums of a sweep, whichever has most; 0 for one warp.
 int64_t fold_bytes(const SweepPlan &, const nest::NestShape &, const Threads &, bool high);
 
-/// The lanes of all the row's threads, as a scalar each: the threads meet once for all sums. `scratch`: fold_bytes(); null for one warp.
-nest::Values fold_row(Ir &, const Row &, llvm::ArrayRef<nest::LaneSums>, bool high, Value scratch);
+/// The lanes of all the row's threads, as a scalar each: the threads meet once for all sums. `counts`: elements of each lane, where there
+/// are squares about a mean, else null. `scratch`: fold_bytes(); null for one warp.
+nest::Values fold_row(Ir &, const Row &, llvm::ArrayRef<nest::LaneSums>, Value counts, bool high, Value scratch);
 
 } // namespace normforge::cuda

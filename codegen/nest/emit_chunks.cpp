@@ -39,17 +39,20 @@ Values SweepEmitter::chunks(const Frames &rows, const Part &part) {
   const bool grouped = tree.shape() == ChunkShape::grouped;
   Value group = grouped ? kernel.runs_per_chunk() : ir.i64(1);
   Value count = ir.div(ir.add(ir.sub(part.end, part.begin), ir.sub(group, ir.i64(1))), group);
-  return tree.result(ir.loop(ir.i64(0), count, 1, ir.i64(0), [&](Value number, mlir::ValueRange ended) {
-    Part pieces = part;
-    pieces.begin = ir.add(part.begin, ir.mul(number, group));
-    pieces.end = grouped ? ir.min(ir.add(pieces.begin, group), part.end) : Value();
-    Value exists = ir.boolean(true); // a piece past a ragged length does not
-    if (shape.ragged_reduction) {
-      const Piece first = piece_at(spread, pieces, pieces.begin);
-      exists = ir.logical_or(ir.is(Predicate::ne, group, ir.i64(1)), ir.is(Predicate::slt, first.begin, first.end));
-    }
-    return ir.when(exists, ended, [&] { return Values{tree.push(chunk(spread, pieces), ended[0])}; });
-  })[0]);
+  return tree.result(ir.loop(
+      ir.i64(0), count, 1, ir.i64(0),
+      [&](Value number, mlir::ValueRange ended) {
+        Part pieces = part;
+        pieces.begin = ir.add(part.begin, ir.mul(number, group));
+        pieces.end = grouped ? ir.min(ir.add(pieces.begin, group), part.end) : Value();
+        Value exists = ir.boolean(true); // a piece past a ragged length does not
+        if (shape.ragged_reduction) {
+          const Piece first = piece_at(spread, pieces, pieces.begin);
+          exists = ir.logical_or(ir.is(Predicate::ne, group, ir.i64(1)), ir.is(Predicate::slt, first.begin, first.end));
+        }
+        return ir.when(exists, ended, [&] { return Values{tree.push(chunk(spread, pieces), ended[0])}; });
+      },
+      unrolled)[0]);
 }
 
 /// One chunk: what the first sweep accumulates, the squares of the second one, and the count.
@@ -127,11 +130,12 @@ Frames SweepEmitter::at_run(const Frames &rows, Value run) {
 }
 
 /// In the second sweep, which finds its chunk in the first cache: fetches what the first one will read two chunks further on, so that
-/// memory does not rest meanwhile. The lines of chunks across the contiguous axis lie too far apart for that to pay.
+/// memory does not rest meanwhile. The lines of chunks across the contiguous axis lie too far apart for that to pay; a GPU's memory has
+/// other warps to work for.
 void SweepEmitter::prefetch_chunk(const Frame &frame) {
   constexpr int64_t kAhead = 2;
   const auto &reduced = shape.reduced;
-  if (!shape.inner)
+  if (!shape.inner || kernel.target.gpu())
     return;
   const ChunkShape chunks = chunk_shape(kernel.plan, shape, kernel.numerics);
   if (chunks == ChunkShape::pieces)
@@ -150,22 +154,6 @@ Value SweepEmitter::count_of(Value elements) {
     return each;
   Value one = emit_constant(ir, each.getType(), 1);
   return arith::SelectOp::create(ir, kernel.lanes_of(shape.width, left).mask, arith::AddFOp::create(ir, each, one), each);
-}
-
-void SweepEmitter::settle_moments(Frames &rows, const Values &results) {
-  const auto in_order = [&](Value vector) { return kernel.paired ? to_memory_order(ir, vector) : vector; };
-  size_t at = results.size() - 1 - rows.size() * again->sweep.moments.size();
-  for (Frame &frame : rows)
-    for (const Moment &moment : again->sweep.moments) {
-      Value squares = results[at];
-      if (shape.inner)
-        squares = fold_moments(ir, in_order(squares), in_order(results[size_t(tree.accumulators()[at].total)]), in_order(results.back()),
-                               kernel.numerics.fold_high);
-      else if (!kernel.varies(moment.squares, shape.vector_axis))
-        squares = ir.first_lane(squares);
-      frame.value[size_t(moment.squares)] = squares;
-      ++at;
-    }
 }
 
 } // namespace normforge::nest

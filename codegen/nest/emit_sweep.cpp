@@ -46,30 +46,34 @@ void SweepEmitter::run(Frames &rows) {
   settle(rows, again ? chunks(rows, kernel.whole_row(rows)) : tree.finish(level(0, rows, tree.start())));
 }
 
-/// The values of the reductions, from the tree's results. Lanes of all of them fold together.
+/// The values of the reductions and moments, from the tree's results. Lanes of all of them fold together.
 void SweepEmitter::settle(Frames &rows, const Values &results) {
-  const Value *result = results.begin();
   llvm::SmallVector<LaneSums> sums;
-  for (size_t r = 0; r < rows.size(); ++r)
+  llvm::SmallVector<std::pair<Frame *, NodeId>> names;
+  const Value *result = results.begin();
+  for (Frame &frame : rows)
     for (NodeId id : sweep.reductions) {
       Value sum = *result++;
-      if (kernel.node(id).op != Op::sum)
-        sum = with_nans(ir, sum, *result++);
-      if (shape.inner)
-        sums.push_back({kernel.node(id).op, kernel.paired ? to_memory_order(ir, sum) : sum});
-      else if (!kernel.varies(id, shape.vector_axis))
-        sum = ir.first_lane(sum);
-      rows[r].value[size_t(id)] = sum;
+      sums.push_back({kernel.node(id).op, sum, kernel.node(id).op == Op::sum ? Value() : *result++});
+      names.emplace_back(&frame, id);
     }
-  if (!sums.empty()) {
-    const Values folded = kernel.fold(sums);
-    const Value *next = folded.begin();
-    for (Frame &frame : rows)
-      for (NodeId id : sweep.reductions)
-        frame.value[size_t(id)] = *next++;
+  for (size_t r = 0; again && r < rows.size(); ++r)
+    for (const Moment &moment : again->sweep.moments) {
+      const auto total = std::ranges::find(sweep.reductions, moment.sum) - sweep.reductions.begin();
+      sums.push_back({Op::sum, *result++, {}, int(r * sweep.reductions.size()) + int(total)});
+      names.emplace_back(&rows[r], moment.squares);
+    }
+  const auto known = [&](size_t i) -> Value & { return names[i].first->value[size_t(names[i].second)]; };
+  if (!shape.inner) {
+    for (size_t i = 0; i < sums.size(); ++i) {
+      Value sum = sums[i].nans ? with_nans(ir, sums[i].lanes, sums[i].nans) : sums[i].lanes;
+      known(i) = kernel.varies(names[i].second, shape.vector_axis) ? sum : ir.first_lane(sum);
+    }
+  } else if (!sums.empty()) {
+    const Values folded = kernel.fold(sums, again ? results.back() : Value());
+    for (size_t i = 0; i < sums.size(); ++i)
+      known(i) = folded[i];
   }
-  if (again)
-    settle_moments(rows, results);
 }
 
 /// Scalars that vectors of this sweep read, spread over lanes before its loops.

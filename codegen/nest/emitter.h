@@ -55,10 +55,12 @@ struct Part {
   Value per_run;
 };
 
-/// Partial results of a reduction, one per lane, in memory order.
+/// Partial results of a reduction, one per lane.
 struct LaneSums {
   Op reduction;
   Value lanes;
+  Value nans;     ///< of a max or min: holds the NaNs that `lanes` has left out; else null
+  int total = -1; ///< of squares about a mean: which of the sums that fold with it is theirs; else -1
 };
 
 class Emitter {
@@ -83,8 +85,8 @@ protected:
   /// One element per lane, in the compute type.
   virtual Value load_lanes(int tensor, const Frame &frame) = 0;
   virtual void store(int tensor, Value value, const Frame &frame, bool nontemporal = false) = 0;
-  /// Scalars: what the lanes of each sum come to.
-  virtual Values fold(llvm::ArrayRef<LaneSums> sums) = 0;
+  /// Scalars: what the lanes of each sum come to. Squares about a mean come last; `counts`: elements of each lane, where there are any.
+  virtual Values fold(llvm::ArrayRef<LaneSums> sums, Value counts) = 0;
   virtual void write_row_outputs(const std::vector<Write> &writes, Frames &rows);
 
   // emit_kernel.cpp

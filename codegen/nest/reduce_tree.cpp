@@ -182,9 +182,6 @@ Values ReduceTree::result(Value ended) {
   });
 }
 
-namespace {
-
-/// The even lanes of a vector or its lower half (0), the odd ones or its upper half (1).
 Value half_of(Ir &ir, Value vector, int64_t half, bool high) {
   const int64_t lanes = llvm::cast<mlir::VectorType>(vector.getType()).getNumElements();
   llvm::SmallVector<int64_t> taken;
@@ -192,8 +189,6 @@ Value half_of(Ir &ir, Value vector, int64_t half, bool high) {
     taken.push_back(high ? i + half * (lanes / 2) : 2 * i + half);
   return mlir::vector::ShuffleOp::create(ir, vector, vector, taken);
 }
-
-} // namespace
 
 Value fold_lanes(Ir &ir, Op reduction, Value vector, bool high) {
   for (int64_t lanes = llvm::cast<mlir::VectorType>(vector.getType()).getNumElements(); lanes > 1; lanes /= 2) {

@@ -98,6 +98,9 @@ private:
 /// `best` of a max or min, but where `nans` holds one.
 Value with_nans(Ir &, Value best, Value nans);
 
+/// Of a vector: the even lanes or the lower half (0), the odd ones or the upper half (1).
+Value half_of(Ir &, Value vector, int64_t half, bool high);
+
 /// The lanes of `vector` folded into a scalar.
 Value fold_lanes(Ir &, Op reduction, Value vector, bool high);
 

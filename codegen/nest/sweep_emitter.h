@@ -53,7 +53,6 @@ private:
   Frames at_run(const Frames &rows, Value run);
   void prefetch_chunk(const Frame &frame);
   Value count_of(Value elements);
-  void settle_moments(Frames &rows, const Values &results);
 
   Emitter &kernel;
   Ir &ir;

@@ -1,6 +1,8 @@
 // The function that a CPU calls: its arguments come behind a pointer, and it walks over its work items.
 #include "codegen/x86/emitter.h"
 
+#include <algorithm>
+
 #include "codegen/nest/reduce_tree.h"
 
 namespace normforge::x86 {
@@ -51,10 +53,18 @@ TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots) {
   return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
 }
 
-Values Emitter::fold(llvm::ArrayRef<LaneSums> sums) {
-  Values folded;
-  for (const LaneSums &sum : sums)
-    folded.push_back(fold_lanes(ir, sum.reduction, sum.lanes, numerics.fold_high));
+Values Emitter::fold(llvm::ArrayRef<LaneSums> sums, Value counts) {
+  const auto in_order = [&](Value vector) { return paired ? to_memory_order(ir, vector) : vector; };
+  const size_t plain = size_t(std::ranges::count(sums, -1, &LaneSums::total));
+  Values ordered, folded;
+  for (const LaneSums &sum : sums.take_front(plain))
+    ordered.push_back(in_order(sum.nans ? with_nans(ir, sum.lanes, sum.nans) : sum.lanes));
+  for (size_t i = 0; i < plain; ++i)
+    folded.push_back(fold_lanes(ir, sums[i].reduction, ordered[i], numerics.fold_high));
+  for (const LaneSums &squares : sums.drop_front(plain)) {
+    Value lanes = in_order(squares.lanes);
+    folded.push_back(fold_moments(ir, lanes, ordered[size_t(squares.total)], in_order(counts), numerics.fold_high));
+  }
   return folded;
 }
 

@@ -21,7 +21,7 @@ private:
   nest::Lanes lanes_of(int width, Value active) override;
   Value load_lanes(int tensor, const nest::Frame &frame) override;
   void store(int tensor, Value value, const nest::Frame &frame, bool nontemporal) override;
-  nest::Values fold(llvm::ArrayRef<nest::LaneSums> sums) override;
+  nest::Values fold(llvm::ArrayRef<nest::LaneSums> sums, Value counts) override;
   void emit_items(Value begin, Value end);
   unsigned buffer_alignment(mlir::VectorType type) const;
 
