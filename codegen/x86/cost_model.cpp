@@ -213,12 +213,18 @@ NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const 
   const auto fits = [&](int count, int64_t bytes) { return rows.hi >= count && count * bytes <= kFirstCache; };
   const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0;
   const bool beyond = cost.read > 2 * kFirstCache; // a row comes from the outer caches at each sweep
+  const bool narrow = cost.read < cost.kept;       // wider as it is kept
   if (!cost.read)                                  // open extents
     mapping.rows = rows.hi >= 2 ? 2 : 1;
   else if (mapping.stream)
     mapping.rows = int(std::min<int64_t>(rows.hi, cost.transcends ? 1 : cost.converts && wide_file ? 4 : cost.converts || beyond ? 2 : 1));
-  else if (cost.heavy() && wide_file && cost.read < cost.kept)
-    mapping.rows = keeps && !cost.transcends && fits(8, buffer) ? 8 : fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
+  else if (cost.transcends && keeps) // registers for more, or the cache with what all of them read and write
+    mapping.rows = wide_file && fits(8, 16 * cost.read)                               ? 8
+                   : fits(4, narrow ? 2 * buffer : 4 * buffer)                        ? 4
+                   : fits(2, narrow ? buffer : 2 * cost.read + cost.written + buffer) ? 2
+                                                                                      : 1;
+  else if (cost.heavy() && wide_file && narrow)
+    mapping.rows = keeps && fits(8, buffer) ? 8 : fits(4, 2 * buffer) ? 4 : fits(2, buffer) ? 2 : 1;
   else if (cost.heavy())
     mapping.rows = fits(2, buffer) ? 2 : 1;
   else if (cost.reducing > 1 && !aliased)
@@ -226,7 +232,8 @@ NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const 
   else if (cost.reducing == 1 && !aliased && !cost.writes_early)
     mapping.rows = fits(4, (wide_file ? 32 : 4) * cost.read) ? 4 : 1;
   const bool room = rows.hi > mapping.rows && cost.read && mapping.rows * (2 * cost.read + cost.written + buffer) <= kFirstCache;
-  mapping.prefetch = room || (mapping.stream && (!beyond || cost.transcends));
+  const bool outgrows = cost.read && rows.hi > kSecondCache / (cost.read + cost.written); // all rows together
+  mapping.prefetch = room || (keeps && outgrows && rows.hi > mapping.rows) || (mapping.stream && (!beyond || cost.transcends));
   return mapping;
 }
 
