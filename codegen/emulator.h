@@ -26,6 +26,9 @@ Kernel compile_for_emulator(const SweepPlan &, const Schedule &, const Target &g
 /// Which thread runs next, and which block: 0: the lowest that can; 1: the highest; otherwise any, from this seed. For this CPU thread.
 void set_emulated_order(uint64_t order);
 
+/// How many a persistent grid finds, 2 at first. For this CPU thread.
+void set_emulated_multiprocessors(int count);
+
 /// What stopped a kernel since this was last asked; empty: nothing did. Of kernels called on this CPU thread.
 std::string take_emulator_fault();
 

@@ -9,10 +9,13 @@
 
 namespace normforge {
 
-/// How a GPU starts a step: item i is done by row i mod `rows` of block i / rows.
+/// How a GPU starts a step: item i is done by row i mod `rows` of block i / rows, or of the `cluster` blocks that share it. A persistent
+/// grid (`resident`) has no more blocks than the multiprocessors hold at once: each does the items that lie whole grids further on, too.
 struct Launch {
-  int threads = 0; ///< of a row; 0: the step is a function that a CPU calls
-  int rows = 0;    ///< per block
+  int threads = 0;  ///< of a row, in one block; 0: the step is a function that a CPU calls
+  int rows = 0;     ///< per block
+  int cluster = 1;  ///< blocks
+  int resident = 0; ///< blocks per multiprocessor; 0: as many as the items want
   int64_t shared_bytes = 0;
   int access_bytes = 0;           ///< of its widest loads, where memory is aligned; 0: elements alone
   double point_bytes = 0;         ///< that it moves for each point of a row, of all sweeps together

@@ -30,12 +30,14 @@ namespace normforge {
 
 static Value toJSON(const Launch &launch) {
   return Object{{"threads", launch.threads},           {"rows", launch.rows},
+                {"cluster", launch.cluster},           {"resident", launch.resident},
                 {"shared_bytes", launch.shared_bytes}, {"access_bytes", launch.access_bytes},
                 {"point_bytes", launch.point_bytes},   {"parameters", llvm::json::Array(launch.parameters)}};
 }
 static bool fromJSON(const Value &value, Launch &launch, Path path) {
   ObjectMapper map(value, path);
-  return map && map.map("threads", launch.threads) && map.map("rows", launch.rows) && map.map("shared_bytes", launch.shared_bytes) &&
+  return map && map.map("threads", launch.threads) && map.map("rows", launch.rows) && map.map("cluster", launch.cluster) &&
+         map.map("resident", launch.resident) && map.map("shared_bytes", launch.shared_bytes) &&
          map.map("access_bytes", launch.access_bytes) && map.map("point_bytes", launch.point_bytes) &&
          map.map("parameters", launch.parameters);
 }

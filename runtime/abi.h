@@ -39,11 +39,12 @@ typedef struct nf_buffer {
 } nf_buffer;
 
 /* How a GPU starts a step: blocks of `threads` by `rows` threads with `shared_bytes` of dynamic shared memory; item begin + i is done by
- * row i mod `rows` of block i / rows. The parameters are begin and end (int64_t), then the 8-byte entries of nf_kernel_args at these
- * offsets. */
+ * row i mod `rows` of block i / rows, or of the `cluster` blocks that stand in that block's place. A grid has as many as the items want or,
+ * where `resident` is not 0, at most that many blocks per multiprocessor, which go on to the items a whole grid further. The parameters are
+ * begin and end (int64_t), then the 8-byte entries of nf_kernel_args at these offsets. */
 typedef struct nf_launch {
   const char *symbol; /* in the kernel's code */
-  int32_t threads, rows;
+  int32_t threads, rows, cluster, resident;
   int64_t shared_bytes;
   int32_t parameters;
   const int32_t *parameter;

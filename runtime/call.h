@@ -53,6 +53,12 @@ static inline int64_t evaluate(const nf_count &count, const int64_t *extents) {
   return __builtin_mul_overflow(once, count.times, &value) ? INT64_MAX : value;
 }
 
+/// Blocks that a launch of so many items has on a GPU, of nf_launch's counts.
+static inline int64_t grid_of(int64_t items, int64_t rows, int64_t cluster, int64_t resident, int64_t multiprocessors) {
+  const int64_t wanted = items / rows + (items % rows != 0), held = resident * multiprocessors / cluster;
+  return cluster * (!resident || wanted <= held ? wanted : held > 0 ? held : 1);
+}
+
 constexpr int kWorkspaceAlignment = 64;
 
 } // namespace nf

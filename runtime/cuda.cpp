@@ -57,17 +57,18 @@ nf_status prepare(const nf_function *function, const void *args, const nf_cuda_o
 }
 
 /// Items of a grid that is too large go in several launches.
-Result launch(const Driver *driver, Handle function, const nf_step *step, CheckedCall *call, Handle stream) {
+Result launch(const Prepared &prepared, Handle function, const nf_step *step, CheckedCall *call, Handle stream) {
   const nf_launch *shape = step->launch;
   int64_t begin = 0, end = nf::evaluate(step->items, call->args.extents);
   void *parameters[2 + sizeof(nf_kernel_args) / 8] = {&begin, &end};
   for (int p = 0; p < shape->parameters; ++p)
     parameters[2 + p] = reinterpret_cast<char *>(&call->args) + shape->parameter[p];
-  for (; begin < end; begin += kMostBlocks * shape->rows) {
-    const int64_t wanted = (end - begin) / shape->rows + ((end - begin) % shape->rows != 0);
-    const unsigned blocks = unsigned(wanted < kMostBlocks ? wanted : kMostBlocks);
-    if (const Result result = driver->launch(function, blocks, 1, 1, unsigned(shape->threads), unsigned(shape->rows), 1,
-                                             unsigned(shape->shared_bytes), stream, parameters, nullptr))
+  const int64_t most = kMostBlocks / shape->cluster * shape->rows;
+  for (const int64_t last = end; begin < last; begin += most) {
+    end = last - begin < most ? last : begin + most;
+    const int64_t blocks = nf::grid_of(end - begin, shape->rows, shape->cluster, shape->resident, prepared.context.multiprocessors);
+    if (const Result result = prepared.driver->launch(function, unsigned(blocks), 1, 1, unsigned(shape->threads), unsigned(shape->rows), 1,
+                                                      unsigned(shape->shared_bytes), stream, parameters, nullptr))
       return result;
   }
   return 0;
@@ -108,7 +109,7 @@ extern "C" nf_status nf_cuda_call(const nf_function *function, const void *args,
     return status;
   nf_place_buffers(kernel, options->workspace, &prepared.call);
   for (int s = 0; s < kernel->steps; ++s)
-    if (const Result result = launch(prepared.driver, functions[s], &kernel->step[s], &prepared.call, options->stream))
+    if (const Result result = launch(prepared, functions[s], &kernel->step[s], &prepared.call, options->stream))
       return nf_cuda_status(result);
   return NF_OK;
 }

@@ -37,11 +37,12 @@ void keep(const Context &context) {
 Result ask(const Driver *driver, Context *context) {
   if (const Result result = driver->context_device(&context->device))
     return result;
-  int values[3];
-  constexpr DeviceAttribute kAttributes[] = {kCapabilityMajor, kCapabilityMinor, kSharedBytes};
-  for (int i = 0; i < 3; ++i)
+  int values[4];
+  constexpr DeviceAttribute kAttributes[] = {kCapabilityMajor, kCapabilityMinor, kSharedBytes, kMultiprocessors};
+  for (int i = 0; i < 4; ++i)
     if (const Result result = driver->device_attribute(&values[i], kAttributes[i], context->device))
       return result;
+  context->multiprocessors = values[3];
   context->machine = {10 * values[0] + values[1], true, values[2]};
   return 0;
 }

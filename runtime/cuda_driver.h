@@ -12,7 +12,7 @@ using Handle = void *; ///< CUcontext, CUstream, CUmodule, CUfunction
 constexpr Result kInvalidValue = 1, kOutOfMemory = 2, kLinkTimeLibrary = 34, kNoDevice = 100, kInvalidContext = 201, kUnsupportedPtx = 222,
                  kInvalidHandle = 400, kContextDestroyed = 709, kDriverMismatch = 803, kNoForwardCompatibility = 804;
 
-enum DeviceAttribute { kCapabilityMajor = 75, kCapabilityMinor = 76, kPageableMemory = 88, kSharedBytes = 97 };
+enum DeviceAttribute { kMultiprocessors = 16, kCapabilityMajor = 75, kCapabilityMinor = 76, kPageableMemory = 88, kSharedBytes = 97 };
 constexpr int kFunctionSharedBytes = 8; ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr int kPointerMemoryType = 2;   ///< CU_POINTER_ATTRIBUTE_MEMORY_TYPE
 constexpr int kCaptureRelaxed = 2;      ///< CU_STREAM_CAPTURE_MODE_RELAXED
@@ -41,6 +41,7 @@ struct Driver {
 struct Context {
   uint64_t id; ///< no other context of the process ever has it, though its handle may come again
   int device;
+  int multiprocessors;
   Machine machine;
 };
 

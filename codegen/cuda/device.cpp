@@ -37,6 +37,7 @@ Value shuffle(Ir &ir, NVVM::ShflKind kind, Value mask, Value value, Value offset
 Value thread_index(Ir &ir) { return NVVM::ThreadIdXOp::create(ir, ir.getI32Type()); }
 Value row_index(Ir &ir) { return NVVM::ThreadIdYOp::create(ir, ir.getI32Type()); }
 Value block_index(Ir &ir) { return NVVM::BlockIdXOp::create(ir, ir.getI32Type()); }
+Value block_count(Ir &ir) { return NVVM::GridDimXOp::create(ir, ir.getI32Type()); }
 
 Value shared_memory(Ir &ir) {
   const auto space = LLVM::LLVMPointerType::get(ir.getContext(), kSharedSpace);
@@ -58,6 +59,12 @@ void sync_warp(Ir &ir, Value mask) { NVVM::SyncWarpOp::create(ir, mask); }
 
 void sync_threads(Ir &ir, Value id, int count) {
   NVVM::BarrierOp::create(ir, mlir::TypeRange(), id, i32(ir, count), NVVM::BarrierReductionAttr(), Value());
+}
+
+Value opaque(Ir &ir, Value value) {
+  return LLVM::InlineAsmOp::create(ir, value.getType(), value, /*asm_string=*/"", /*constraints=*/"=l,0", /*has_side_effects=*/true,
+                                   /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), mlir::ArrayAttr())
+      .getRes();
 }
 
 void mark_kernel(Ir &ir, LLVM::LLVMFuncOp function, int threads, int rows, int blocks) {

@@ -13,6 +13,8 @@ using nest::Value;
 Value thread_index(Ir &);
 Value row_index(Ir &);
 Value block_index(Ir &);
+/// Blocks of the grid, as i32.
+Value block_count(Ir &);
 
 /// The block's shared memory, 16-byte aligned; how much there is, the launch says.
 Value shared_memory(Ir &);
@@ -24,6 +26,9 @@ Value shuffle_from(Ir &, Value mask, Value value, Value lane);
 /// Waits for the threads of the warp in `mask`, or for `count` threads (whole warps) at barrier `id`. What they wrote is then seen.
 void sync_warp(Ir &, Value mask);
 void sync_threads(Ir &, Value id, int count);
+
+/// `value`, of which the optimizer knows nothing from here on, so that it moves nothing that follows from it ahead of this place.
+Value opaque(Ir &, Value value);
 
 /// Marks `function` as a kernel for blocks of `threads` times `rows` threads, of which a multiprocessor has registers for `blocks`.
 void mark_kernel(Ir &, mlir::LLVM::LLVMFuncOp function, int threads, int rows, int blocks);

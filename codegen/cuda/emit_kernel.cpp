@@ -18,7 +18,7 @@ constexpr int64_t kSharedAlignment = 16;
 
 Emitter::Emitter(Ir &ir, const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const nest::NestMapping &mapping,
                  const Target &target, const Threads &threads, const CudaMapping &cuda)
-    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(cuda.keep), blocks(cuda.blocks) {
+    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(cuda.keep), blocks(cuda.blocks), grid(cuda.grid) {
   row.threads = threads;
 }
 
@@ -41,6 +41,7 @@ Launch Emitter::emit(llvm::StringRef symbol) {
   make_buffers();
   launch.threads = row.threads.count;
   launch.rows = row.threads.rows;
+  launch.resident = grid == Grid::resident ? blocks : 0;
   const bool whole =
       shape.vector_axis >= 0 && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
   for (const View &view : views)
@@ -49,27 +50,32 @@ Launch Emitter::emit(llvm::StringRef symbol) {
   for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
     launch.point_bytes += double(moved_bytes(plan, shape, shape.nest.sweeps[sweep], residency.points[sweep]));
 
-  Value block = arith::ExtUIOp::create(ir, ir.getI64Type(), block_index(ir));
-  Value number = arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir));
-  Value item = ir.add(entry->getArgument(0), ir.add(ir.mul(block, ir.i64(row.threads.rows)), number));
   filled.assign(plan.program().nodes.size(), 0);
-  ir.when(ir.is(Predicate::slt, item, entry->getArgument(1)), [&] {
-    at_item(item, 1, [&](Frames &frames) {
-      const auto version = [&](bool vectors) {
-        return [this, vectors, frames]() mutable {
-          wide = vectors;
-          emit_rows(frames);
-          return nest::Values();
-        };
-      };
-      ir.when_else(is_aligned(frames.front()), {}, version(true), version(false));
-    });
-  });
+  for_items([&](Value item) { emit_item(item); });
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
   if (trees)
     launch.shared_bytes = int64_t(llvm::alignTo(launch.shared_bytes, kSharedAlignment)) + trees;
   internal_check(launch.shared_bytes <= target.shared_bytes);
   return launch;
+}
+
+void Emitter::emit_item(Value item) {
+  at_item(item, 1, [&](Frames &frames) {
+    const auto version = [&](bool vectors) {
+      return [this, vectors, frames] {
+        emit_version(frames, vectors);
+        return nest::Values();
+      };
+    };
+    ir.when_else(is_aligned(frames.front()), {}, version(true), version(false));
+  });
+}
+
+void Emitter::emit_version(Frames rows, bool vectors) {
+  wide = vectors;
+  folds = 0;
+  emit_rows(rows);
+  part_rows();
 }
 
 /// An entry of nf_kernel_args is a parameter of its own.
@@ -101,9 +107,7 @@ void Emitter::enter() {
   const Threads &threads = row.threads;
   const auto i32 = [&](int64_t value) -> Value { return arith::ConstantIntOp::create(ir, value, 32); };
   Value thread = thread_index(ir), number = row_index(ir);
-  row.thread = arith::ExtUIOp::create(ir, ir.getI64Type(), thread);
-  row.lane = ir.mul(row.thread, ir.i64(threads.vector));
-  row.warp = ir.div(row.thread, ir.i64(kWarp));
+  place(arith::ExtUIOp::create(ir, ir.getI64Type(), thread));
   row.first = i32(0);
   row.mask = i32(-1);
   if (threads.count < kWarp) {
@@ -115,6 +119,12 @@ void Emitter::enter() {
     row.shared = ir.address(shared_memory(ir), ir.getI8Type(), ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), number), ir.i64(bytes)));
     launch.shared_bytes = llvm::alignTo(bytes * threads.rows, kSharedAlignment);
   }
+}
+
+void Emitter::place(Value thread) {
+  row.thread = thread;
+  row.lane = ir.mul(thread, ir.i64(row.threads.vector));
+  row.warp = ir.div(thread, ir.i64(kWarp));
 }
 
 Value Emitter::buffer_memory(int64_t bytes) {

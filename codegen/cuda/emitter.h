@@ -38,8 +38,8 @@ public:
   Emitter(Ir &, const SweepPlan &, const nest::NestShape &, const Numerics &, const nest::NestMapping &, const Target &, const Threads &,
           const CudaMapping &);
 
-  /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end): block b does `rows` of them from begin + b * rows on.
-  /// The further parameters are entries of nf_kernel_args.
+  /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end): block b does `rows` of them from begin + b * rows on,
+  /// and in a persistent grid those that lie whole grids further on.  /// The further parameters are entries of nf_kernel_args.
   Launch emit(llvm::StringRef symbol);
 
 private:
@@ -58,6 +58,11 @@ private:
   void write_row_outputs(const std::vector<Write> &writes, Frames &rows) override;
 
   void enter();
+  void place(Value thread);
+  void for_items(const std::function<void(Value item)> &body);
+  void emit_item(Value item);
+  void emit_version(Frames rows, bool vectors);
+  void part_rows();
   bool is_only_read(int tensor) const;
   Value is_aligned(const Frame &frame);
   bool moves_vectors(const View &view) const;
@@ -68,6 +73,7 @@ private:
   Row row;
   const Keep keep;
   const int blocks;
+  const Grid grid;
   bool wide = false; ///< memory is known to be aligned here
   int folds = 0;     ///< so far: they take turns in shared memory
   int64_t trees = 0; ///< bytes of the largest one's memory, which lies behind all else

@@ -59,10 +59,14 @@ public:
       return call(ir, word, cuda::emulated_row, {});
     if (mlir::isa<NVVM::BlockIdXOp>(op))
       return call(ir, word, cuda::emulated_block, {});
+    if (mlir::isa<NVVM::GridDimXOp>(op))
+      return call(ir, word, cuda::emulated_blocks, {});
     if (mlir::isa<LLVM::AddrSpaceCastOp>(op)) // of shared memory: the only memory with an address space of its own
       return call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {});
     if (auto narrow = mlir::dyn_cast<arith::TruncFOp>(op); narrow && mlir::getElementTypeOrSelf(narrow.getType()).isBF16())
       return arith::BitcastOp::create(ir, narrow.getType(), nest::narrow(ir, narrow.getIn(), DType::bf16, host_target())).getResult();
+    if (auto unknown = mlir::dyn_cast<LLVM::InlineAsmOp>(op))
+      return unknown.getOperand(0);
     if (const auto kind = meeting_of(op)) {
       meetings.push_back(*kind);
       return meeting(op);
@@ -158,6 +162,7 @@ cuda::EmulatedKernel describe(const SweepPlan &plan, const Kernel &kernel, const
   cuda::EmulatedKernel result{};
   set_name(result.name, step.symbol);
   result.threads = step.launch.threads, result.rows = step.launch.rows, result.shared_bytes = step.launch.shared_bytes;
+  result.cluster = step.launch.cluster, result.resident = step.launch.resident;
   for (size_t axis = 0; axis < problem.extents.size(); ++axis)
     result.extents[axis] = problem.extents[axis].fixed() ? problem.extents[axis].lo : 0;
   result.tensors = int32_t(program.tensors.size());

@@ -15,6 +15,7 @@
 #include "codegen/cuda/emulated_memory.h"
 #include "codegen/cuda/threads.h"
 #include "codegen/emulator.h"
+#include "runtime/call.h"
 
 namespace normforge::cuda {
 namespace {
@@ -116,7 +117,7 @@ public:
   uint32_t thread() const { return running % uint32_t(kernel.threads); }
   uint32_t row() const { return running / uint32_t(kernel.threads); }
   char *shared_memory() const { return shared.data(); }
-  uint32_t number = 0;
+  uint32_t number = 0, blocks = 0; ///< of the grid
 
 private:
   static void start();
@@ -254,6 +255,7 @@ private:
 
 thread_local Block *current = nullptr;
 thread_local uint64_t thread_order = 0;
+thread_local int multiprocessors = 2;
 thread_local std::string last_fault;
 thread_local std::map<std::string, Meetings> all_meetings; ///< by kernel
 thread_local std::optional<MeetingPoint> left_out;
@@ -269,6 +271,7 @@ void Block::start() {
 uint32_t emulated_thread() { return current->thread(); }
 uint32_t emulated_row() { return current->row(); }
 uint32_t emulated_block() { return current->number; }
+uint32_t emulated_blocks() { return current->blocks; }
 void *emulated_shared_memory() { return current->shared_memory(); }
 
 uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how) {
@@ -300,7 +303,8 @@ void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const n
   const bool here = left_out && left_out->kernel == kernel->name;
   Block block(function, *kernel, args, begin, end, meetings, here ? left_out->number : -1);
   Order order(thread_order);
-  std::vector<uint32_t> numbers(size_t((end - begin + kernel->rows - 1) / kernel->rows));
+  block.blocks = uint32_t(nf::grid_of(end - begin, kernel->rows, kernel->cluster, kernel->resident, multiprocessors));
+  std::vector<uint32_t> numbers(block.blocks);
   std::iota(numbers.begin(), numbers.end(), 0);
   current = &block;
   for (uint32_t number : order.of(std::move(numbers)))
@@ -316,6 +320,8 @@ void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const n
 namespace normforge {
 
 void set_emulated_order(uint64_t order) { cuda::thread_order = order; }
+
+void set_emulated_multiprocessors(int count) { cuda::multiprocessors = count; }
 
 std::string take_emulator_fault() { return std::exchange(cuda::last_fault, {}); }
 

@@ -17,6 +17,7 @@ enum class Exchange : uint32_t { none, by_xor, by_lane };
 uint32_t emulated_thread();
 uint32_t emulated_row();
 uint32_t emulated_block();
+uint32_t emulated_blocks();
 void *emulated_shared_memory();
 uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how);
 void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count);

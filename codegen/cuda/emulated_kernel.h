@@ -30,8 +30,8 @@ enum class AccessKind : uint32_t { read, write, read_and_drop };
 
 struct EmulatedKernel {
   char name[kNameBytes];
-  int64_t threads, rows, shared_bytes; ///< codegen/kernel.h: Launch
-  int64_t extents[NF_MAX_AXES];        ///< those that the problem fixes; 0: the call says
+  int64_t threads, rows, cluster, resident, shared_bytes; ///< codegen/kernel.h: Launch
+  int64_t extents[NF_MAX_AXES];                           ///< those that the problem fixes; 0: the call says
   int32_t tensors, buffers, meetings;
   EmulatedTensor tensor[NF_MAX_TENSORS];
   nf_buffer buffer[NF_MAX_BUFFERS]; ///< workspace

@@ -11,6 +11,8 @@ constexpr int64_t kVector[] = {16, 8, 4, 2, 1};
 constexpr int64_t kUnroll[] = {1, 2, 4};
 constexpr int64_t kKeep[] = {0, 1, 2};
 constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
+constexpr int64_t kGrid[] = {0, 1};
+constexpr std::string_view kGridWords[] = {"whole", "resident"};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
 
 constexpr Knob kKnobs[] = {
@@ -26,6 +28,10 @@ constexpr Knob kKnobs[] = {
      "blocks that a multiprocessor has registers for: more of them have more loads in flight, fewer keep more in registers",
      kBlocks,
      {}},
+    {"grid",
+     "as many blocks as there are rows for, or 'blocks' per multiprocessor that go from row to row: many rows then wait for no block to "
+     "start",
+     kGrid, kGridWords, "blocks"},
 };
 
 } // namespace
@@ -35,9 +41,17 @@ std::span<const Knob> mapping_knobs() { return kKnobs; }
 CudaMapping read_mapping(const Mapping &mapping) {
   internal_check(mapping.values.size() == std::size(kKnobs));
   const auto &v = mapping.values;
-  return {.threads = int(v[0]), .rows = int(v[1]), .vector = int(v[2]), .unroll = int(v[3]), .keep = Keep(v[4]), .blocks = int(v[5])};
+  return {.threads = int(v[0]),
+          .rows = int(v[1]),
+          .vector = int(v[2]),
+          .unroll = int(v[3]),
+          .keep = Keep(v[4]),
+          .blocks = int(v[5]),
+          .grid = Grid(v[6])};
 }
 
-Mapping write_mapping(const CudaMapping &m) { return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks}}; }
+Mapping write_mapping(const CudaMapping &m) {
+  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid)}};
+}
 
 } // namespace normforge::cuda

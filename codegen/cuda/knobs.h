@@ -13,6 +13,9 @@ constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5; ///< rows of t
 /// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
 enum class Keep { reread, shared, registers };
 
+/// Blocks of a launch: as many as there are rows for, or as many as multiprocessors hold at once.
+enum class Grid { whole, resident };
+
 struct CudaMapping {
   int threads; ///< of a row, or of a tile where the contiguous axis is kept
   int rows;    ///< per block
@@ -20,6 +23,7 @@ struct CudaMapping {
   int unroll;  ///< blocks of lanes per iteration, whose loads go together
   Keep keep;
   int blocks; ///< that a multiprocessor has registers for, at least
+  Grid grid;
 };
 
 CudaMapping read_mapping(const Mapping &);

@@ -11,6 +11,7 @@ constexpr int kFile = 64 << 10; ///< registers of a multiprocessor
 constexpr int kUnit = 8;        ///< a thread has a multiple of these,
 constexpr int kMost = 255;      ///< and no more than these
 constexpr int kAddresses = 20;  ///< indexes, addresses, results of reductions, what arithmetic passes through; measured with CUDA 13
+constexpr int kNextRow = 12;    ///< of a persistent grid: where the next row is, and what is the same for all
 constexpr int kOpenAxis = 10;   ///< an extent and strides
 
 } // namespace
@@ -33,7 +34,7 @@ int64_t moved_bytes(const SweepPlan &plan, const nest::NestShape &shape, const S
 int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency, const CudaMapping &mapping) {
   const Threads threads = threads_of(plan, shape, mapping);
   const int64_t words = info(plan.specialized.compute).bytes / 4;
-  int64_t addresses = kAddresses;
+  int64_t addresses = kAddresses + (mapping.grid == Grid::resident ? kNextRow : 0);
   for (const CollapsedAxis &axis : plan.specialized.axes)
     addresses += axis.extent.fixed() ? 0 : kOpenAxis;
   const int64_t kept = mapping.keep == Keep::registers ? residency.row_bytes() / 4 / threads.count : 0;

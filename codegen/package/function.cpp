@@ -250,8 +250,8 @@ void FunctionTable::add_launches(const Kernel &kernel, std::vector<nf_step> &run
   for (size_t s = 0; s < run.size(); ++s) {
     const Launch &launch = kernel.steps[s].launch;
     const std::vector<int32_t> &offsets = parameters.emplace_back(launch.parameters.begin(), launch.parameters.end());
-    launches.push_back(
-        {keep(kernel.steps[s].symbol), launch.threads, launch.rows, launch.shared_bytes, int32_t(offsets.size()), offsets.data()});
+    launches.push_back({keep(kernel.steps[s].symbol), launch.threads, launch.rows, launch.cluster, launch.resident, launch.shared_bytes,
+                        int32_t(offsets.size()), offsets.data()});
     run[s].launch = &launches.back();
   }
   codes.push_back({kernel.image.empty() ? nullptr : keep(kernel.image), keep(kernel.object), hash_of(kernel.object + kernel.image)});

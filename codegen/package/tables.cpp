@@ -177,7 +177,8 @@ llvm::Constant *launch(TableModule &module, const nf_launch *launch) {
   return module.structs(launch, launch ? 1 : 0, [&](const nf_launch &, int32_t) {
     return Image(*launch)
         .pointer(&nf_launch::symbol, module.text(launch->symbol))
-        .fields(&nf_launch::threads, &nf_launch::rows, &nf_launch::shared_bytes, &nf_launch::parameters)
+        .fields(&nf_launch::threads, &nf_launch::rows, &nf_launch::cluster, &nf_launch::resident, &nf_launch::shared_bytes,
+                &nf_launch::parameters)
         .pointer(&nf_launch::parameter, module.numbers(launch->parameter, size_t(launch->parameters)));
   });
 }

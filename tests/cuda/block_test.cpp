@@ -21,7 +21,7 @@ struct TestKernel {
 
   TestKernel() {
     std::strcpy(facts.name, "test");
-    facts.threads = kThreads, facts.rows = 1, facts.shared_bytes = kThreads * sizeof(uint32_t);
+    facts.threads = kThreads, facts.rows = 1, facts.cluster = 1, facts.shared_bytes = kThreads * sizeof(uint32_t);
     facts.tensors = 2, facts.buffers = 1, facts.meetings = 3;
     for (const bool output : {false, true}) {
       std::strcpy(facts.tensor[output].name, output ? "y" : "x");

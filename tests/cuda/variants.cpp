@@ -9,6 +9,19 @@ namespace {
 
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
+/// Knobs that defaults leave alone: each is tried on some norms, and on all in the long run.
+constexpr const char *kOptions[] = {"grid=resident", "grid=resident keep=shared", "grid=resident keep=reread"};
+
+/// Those of them that a kernel may have, beside schedules that a search draws.
+std::vector<Schedule> schedules(const Backend &backend, const SweepPlan &plan, const Target &target, size_t number) {
+  std::vector<Schedule> all = sample_schedules(backend, plan, target, kLong ? 8 : 1, 3);
+  for (size_t option = 0; option < std::size(kOptions); ++option)
+    if (const Schedule schedule = parse_schedule(kOptions[option], backend.knobs(), backend.default_schedule(plan, target));
+        (kLong || option == number % std::size(kOptions)) && !backend.inapplicable(plan, schedule, target))
+      all.push_back(schedule);
+  return all;
+}
+
 /// In the short run, each norm has one mix for one architecture and another for the next: all architectures have their share.
 bool is_chosen(size_t norm, const Mix &mix, const Target &target) {
   constexpr int kLevels[] = {80, 86, 89, 90};
@@ -30,7 +43,7 @@ void for_each_variant(const std::function<void(const Variant &)> &look) {
         const std::vector<Problem> both{open, fixed(open, shapes()[mix.first == DType::f32 ? 2 : 0].of(*norm))};
         for (const Problem &problem : both) {
           const SweepPlan plan = make_sweep_plan(problem);
-          for (const Schedule &schedule : sample_schedules(backend, plan, target, kLong ? 8 : 1, 3))
+          for (const Schedule &schedule : schedules(backend, plan, target, number))
             look({to_text(problem) + " / " + to_text(schedule, backend.knobs()) + " / " + std::string(target.name), &target, schedule,
                   backend.compile(plan, schedule, target, "kernel")});
         }

@@ -44,6 +44,7 @@ CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
   case nf::cuda::kCapabilityMajor: *value = level / 10; return 0;
   case nf::cuda::kCapabilityMinor: *value = level % 10; return 0;
   case nf::cuda::kSharedBytes: *value = std::stoi(setting("SHARED", "232448")); return 0;
+  case nf::cuda::kMultiprocessors: *value = kMultiprocessors; return 0;
   case nf::cuda::kPageableMemory: *value = 0; return 0;
   }
   return kInvalidValue;

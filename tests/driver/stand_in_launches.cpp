@@ -15,6 +15,7 @@ void run(const Enqueued &launch) {
       events.push_back("fault: a pointer to the host");
       return;
     }
+  set_emulated_multiprocessors(kMultiprocessors);
   kernel.emulated.steps()[launch.function->step].run(&launch.args, launch.begin, launch.end);
   if (const std::string fault = take_emulator_fault(); !fault.empty()) {
     current->error = kIllegalAddress;
@@ -93,7 +94,10 @@ CUresult cuLaunchKernel(CUhandle handle, unsigned grid_x, unsigned grid_y, unsig
   std::memcpy(&launch.end, parameters[1], sizeof launch.end);
   for (size_t p = 0; p < shape.parameters.size(); ++p)
     std::memcpy(reinterpret_cast<char *>(&launch.args) + shape.parameters[p], parameters[p + 2], 8);
-  launch.end = std::min(launch.end, launch.begin + int64_t(grid_x) * shape.rows); // what so many blocks do
+  if (!shape.resident)
+    launch.end = std::min(launch.end, launch.begin + int64_t(grid_x) / shape.cluster * shape.rows); // what so many blocks do
+  else if (grid_x != nf::grid_of(launch.end - launch.begin, shape.rows, shape.cluster, shape.resident, kMultiprocessors))
+    return kInvalidValue;
   if (stream && stream->capture) {
     stream->capture->push_back(launch);
     return 0;

@@ -16,6 +16,7 @@ using nf::cuda::kInvalidContext, nf::cuda::kInvalidHandle, nf::cuda::kInvalidVal
 
 constexpr CUresult kInvalidPtx = 218, kNoBinary = 209, kNotFound = 500, kIllegalAddress = 700, kCaptureUnsupported = 900;
 constexpr int64_t kPlainSharedBytes = 48 << 10;
+constexpr int kMultiprocessors = 3;
 
 struct Context {
   int device;

@@ -1,0 +1,79 @@
+// How blocks share rows and what they fetch ahead: persistent grids on GPUs with any number of multiprocessors. Each such schedule gives
+// the bits of the neutral one, in several orders of threads and blocks, on aligned memory and not, apart and in place.
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "codegen/check/kernel_call.h"
+#include "codegen/emulator.h"
+#include "dsl/error.h"
+#include "tests/conformance/cases.h"
+
+namespace normforge::testing {
+namespace {
+
+const Target &gpu() { return find_target("sm_90"); }
+
+/// A problem of fixed extents and the schedules that it is run by.
+class Subject {
+public:
+  explicit Subject(const std::string &text) : problem(parse_problem(text)), plan(make_sweep_plan(problem)) {
+    for (const Extent &extent : problem.extents)
+      extents.push_back(extent.lo);
+    inputs = make_inputs(problem, extents, {.seed = 5, .mean = 0.5});
+  }
+
+  Schedule schedule(const std::string &mapping) const {
+    const Backend &cuda = backend_for(gpu());
+    return parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(plan, gpu()));
+  }
+
+  std::string refusal(const std::string &mapping) const {
+    return backend_for(gpu()).inapplicable(plan, schedule(mapping), gpu()).value_or("");
+  }
+
+  /// The bits of all ways to run a schedule, which must be the same.
+  std::string bits(const std::string &mapping) const {
+    SCOPED_TRACE(to_text(problem) + " / " + mapping);
+    const Kernel kernel = compile_for_emulator(plan, schedule(mapping), gpu(), "kernel");
+    const LoadedKernel loaded(kernel);
+    std::string first;
+    for (int multiprocessors : {1, 2, 3, 100})
+      for (int64_t offset : {0, 1}) {
+        set_emulated_order(uint64_t(multiprocessors) - 1);
+        set_emulated_multiprocessors(multiprocessors);
+        KernelCall call(offset ? in_place(problem) : problem, extents, inputs, {.side = Guarded::at_start, .offset = offset});
+        call.run(kernel, loaded);
+        EXPECT_EQ(take_emulator_fault(), "");
+        if (first.empty())
+          first = call.output_bits();
+        EXPECT_TRUE(first == call.output_bits()) << multiprocessors << " multiprocessors, " << offset << " elements off alignment";
+      }
+    set_emulated_multiprocessors(2);
+    return first;
+  }
+
+private:
+  const Problem problem;
+  const SweepPlan plan;
+  std::vector<int64_t> extents;
+  ReferenceInputs inputs;
+};
+
+void expect_same_bits(const std::string &problem, const std::vector<std::string> &mappings) {
+  const Subject subject(problem);
+  const std::string neutral = subject.bits("");
+  for (const std::string &mapping : mappings)
+    EXPECT_TRUE(neutral == subject.bits(mapping)) << problem << " / " << mapping << ": bits differ from the default's";
+}
+
+TEST(Grid, ResidentBlocksGoFromRowToRow) {
+  expect_same_bits("layer_norm rows=13 cols=96 x=f32", {"grid=resident", "grid=resident keep=shared", "grid=resident rows=1 keep=reread"});
+  expect_same_bits("rms_norm rows=11 cols=520 x=bf16 gamma=f32",
+                   {"grid=resident threads=64 rows=1 vector=4 blocks=2 keep=reread", "grid=resident threads=64 rows=2 vector=8 blocks=2"});
+  expect_same_bits("softmax rows=29 cols=7 x=f16", {"grid=resident threads=1 rows=8", "grid=resident threads=4 rows=4 blocks=2"});
+  expect_same_bits("batch_norm_train batch=5 channel=7 space=12 x=f32", {"grid=resident rows=2", "grid=resident threads=2 blocks=2"});
+}
+
+} // namespace
+} // namespace normforge::testing
