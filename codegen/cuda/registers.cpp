@@ -12,6 +12,7 @@ constexpr int kUnit = 8;        ///< a thread has a multiple of these,
 constexpr int kMost = 255;      ///< and no more than these
 constexpr int kAddresses = 20;  ///< indexes, addresses, results of reductions, what arithmetic passes through; measured with CUDA 13
 constexpr int kNextRow = 12;    ///< of a persistent grid: where the next row is, and what is the same for all
+constexpr int kMoments = 16;    ///< of statistics that merge by chunks: both sides of a merge
 constexpr int kOpenAxis = 10;   ///< an extent and strides
 
 } // namespace
@@ -43,7 +44,8 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     const Sweep &sweep = shape.nest.sweeps[s];
     const int64_t moved = moved_bytes(plan, shape, sweep, residency.points[s]) * mapping.unroll * threads.lanes() / 4;
     const int64_t sums = int64_t(nest::accumulators_of(plan.program(), shape.nest, s, 1).size()) * threads.lanes() * words;
-    most = std::max(most, moved + std::max(sums, threads.lanes() * words)); // at least one value of each lane is unpacked
+    most = std::max(most, moved + (sweep.moments.empty() ? 0 : kMoments) +
+                              std::max(sums, threads.lanes() * words)); // at least one value of each lane is unpacked
   }
   return int(std::min<int64_t>(1 << 20, addresses + kept + most));
 }
