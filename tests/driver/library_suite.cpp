@@ -163,9 +163,7 @@ void add_tests(const OpenLibrary &library) {
           continue;
         const std::string name = std::string(shape.label) + "_" + std::to_string(k);
         ::testing::RegisterTest(function->name, name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
-                                [=, &library]() -> ::testing::Test * {
-                                  return new LibrarySuite({&library, function, problem, extents});
-                                });
+                                [=, &library]() -> ::testing::Test * { return new LibrarySuite({&library, function, problem, extents}); });
       }
   }
 }

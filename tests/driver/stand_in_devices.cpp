@@ -1,9 +1,13 @@
 // Devices and contexts of the stand-in driver.
 #include "tests/driver/stand_in_state.h"
 
+#include <cstdio>
+
 using namespace normforge::testing::stand_in;
 
 namespace {
+
+constexpr int kL2Bytes = 38; // a device attribute
 
 std::map<int, Context *> primary;
 unsigned long long last_id = 0;
@@ -37,6 +41,11 @@ CUresult cuDeviceGet(int *device, int ordinal) {
   return ordinal < 0 || size_t(ordinal) >= devices().size() ? 101 : 0;
 }
 
+CUresult cuDeviceGetName(char *name, int length, int device) {
+  std::snprintf(name, size_t(length), "emulated sm_%d", devices().at(size_t(device)));
+  return failure("cuDeviceGetName");
+}
+
 CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
   REFUSE(failure("cuDeviceGetAttribute"));
   const int level = devices().at(size_t(device));
@@ -46,6 +55,7 @@ CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
   case nf::cuda::kSharedBytes: *value = std::stoi(setting("SHARED", "232448")); return 0;
   case nf::cuda::kMultiprocessors: *value = kMultiprocessors; return 0;
   case nf::cuda::kPageableMemory: *value = 0; return 0;
+  case kL2Bytes: *value = 64 << 10; return 0;
   }
   return kInvalidValue;
 }

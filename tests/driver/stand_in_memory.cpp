@@ -42,6 +42,26 @@ CUresult cuMemcpyDtoH_v2(void *to, CUdeviceptr from, size_t bytes) {
   return 0;
 }
 
+CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUhandle) {
+  LOCKED;
+  REFUSE(refusal("cuMemcpyDtoDAsync"));
+  std::memcpy(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), bytes);
+  return 0;
+}
+
+CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUhandle) {
+  LOCKED;
+  REFUSE(refusal("cuMemsetD8Async"));
+  std::memset(reinterpret_cast<void *>(to), value, bytes);
+  return 0;
+}
+
+CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
+  LOCKED;
+  *free = *total = size_t(1) << 30;
+  return refusal("cuMemGetInfo");
+}
+
 CUresult cuPointerGetAttribute(void *value, int attribute, CUdeviceptr pointer) {
   LOCKED;
   if (attribute != nf::cuda::kPointerMemoryType || !on_device(reinterpret_cast<const void *>(pointer)))

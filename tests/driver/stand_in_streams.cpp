@@ -28,6 +28,11 @@ CUresult cuStreamGetCtx(CUhandle stream, CUhandle *context) {
   return 0;
 }
 
+CUresult cuStreamSynchronize(CUhandle) {
+  LOCKED;
+  return unsafe_refusal("cuStreamSynchronize");
+}
+
 CUresult cuStreamBeginCapture_v2(CUhandle stream, int) {
   LOCKED;
   static_cast<Stream *>(stream)->capture = new std::vector<Enqueued>;
@@ -48,7 +53,17 @@ CUresult cuThreadExchangeStreamCaptureMode(int *mode) {
 }
 
 CUresult cuGraphInstantiateWithFlags(CUhandle *executable, CUhandle graph, unsigned long long) {
-  *executable = graph;
+  *executable = new std::vector<Enqueued>(*static_cast<std::vector<Enqueued> *>(graph));
+  return 0;
+}
+
+CUresult cuGraphDestroy(CUhandle graph) {
+  delete static_cast<std::vector<Enqueued> *>(graph);
+  return 0;
+}
+
+CUresult cuGraphExecDestroy(CUhandle executable) {
+  delete static_cast<std::vector<Enqueued> *>(executable);
   return 0;
 }
 

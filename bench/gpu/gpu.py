@@ -1,0 +1,112 @@
+"""What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, compute-sanitizer, and the benchmark beside its peers. A
+second call goes on where one was cut off."""
+
+import argparse
+import datetime
+import os
+import pathlib
+import sys
+import tempfile
+
+import report
+from cases import cases
+from contestants import contestants
+from driver import Driver, GpuError
+from library import Library
+from measure import EMULATED, FULL, Bench
+from steps import Output
+from suite import TOOLS, conformance, sanitized
+
+
+def say(text):
+    print(f"gpu: {text}", flush=True)
+
+
+def told(name, result):
+    """One line on a step."""
+    if result.get("skipped"):
+        return f"{name}: skipped: {result['skipped']}"
+    if "tests" in result:
+        counted = f"{result['tests']} tests, {result['failures']} failed"
+    else:
+        counted = f"exit status {result['exit']}"
+    return f"{name}: {'passed' if result['passed'] else 'FAILED'}: {counted}" + ("" if result["passed"] else f"; see {result['log']}")
+
+
+def run_suites(output, environment):
+    """Whether nothing failed."""
+    libraries = ["suite_" + mix for mix in output.facts["mixes"]] + ["bench"]
+    steps = [(f"conformance-{library}", conformance, (library,)) for library in libraries]
+    steps += [(f"{tool}-{library}", sanitized, (tool, library)) for tool in TOOLS for library in libraries]
+    good, reasons = True, set()
+    for name, function, arguments in steps:
+        if output.done(name):
+            continue
+        result = function(output, *arguments, environment)
+        output.write(name, result)
+        if result.get("skipped") not in reasons:
+            say(told(name, result))
+        reasons |= {result["skipped"]} if "skipped" in result else set()
+        good = good and result["passed"] is not False
+    return good
+
+
+def run_bench(output, driver):
+    emulated = output.facts["emulated"]
+    left = [case for case in cases(emulated) if not output.done(f"bench/{case.name}")]
+    if not left:
+        return True
+    taking_part, absent = contestants(Library(output.kit / "libbench.so"), driver, emulated)
+    for why in sorted(set(absent.values())):
+        say(f"bench: without {', '.join(name for name in absent if absent[name] == why)}: {why}")
+    bench = Bench(driver, taking_part, EMULATED if emulated else FULL)
+    output.write("device", bench.facts | {"copy_bytes_per_second": bench.copy_speed, "absent": absent} | today())
+    good = True
+    for case in left:
+        try:
+            result = bench.run(case) | {"passed": True}
+        except GpuError as error:
+            result = {"passed": False, "error": str(error)}
+        good = good and result["passed"]
+        output.write(f"bench/{case.name}", result)
+        say(f"bench: {case.name}: {report.case_line(result, emulated)}")
+        driver.synchronize()  # ends the run where a kernel has broken the context
+    return good
+
+
+def today():
+    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("out", type=pathlib.Path, help="directory with kit.tar.xz, for all that is found")
+    parser.add_argument("--results", type=pathlib.Path, help="directory that gets the results of a GPU")
+    parser.add_argument("--stand-in", type=pathlib.Path, help="directory of the libcuda.so.1 that stands in for a GPU's")
+    arguments = parser.parse_args()
+    output = Output(arguments.out)
+    if output.facts["emulated"] != bool(arguments.stand_in):
+        sys.exit(f"gpu: {arguments.out}/kit.tar.xz is for {'the emulator' if output.facts['emulated'] else 'a GPU'}; give another directory with --out")
+    environment = dict(os.environ)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = "libcuda.so.1"
+        if arguments.stand_in:
+            path = str(arguments.stand_in / path)
+            os.environ["NORMFORGE_STAND_IN_KERNELS"] = f"{scratch}/bench.txt"
+            environment |= {"LD_LIBRARY_PATH": str(arguments.stand_in), "NORMFORGE_STAND_IN_KERNELS": f"{scratch}/suite.txt"}
+        try:
+            driver = Driver(path)
+            say(f"{driver.facts()['device']}; {arguments.out} keeps what is found")
+            good = run_suites(output, environment)
+            good = run_bench(output, driver) and good
+        except GpuError as error:
+            sys.exit(f"gpu: {error}")
+    for file in report.write(output, None if arguments.stand_in else arguments.results):
+        say(f"wrote {file}")
+    print(report.summary(output))
+    if not good:
+        sys.exit("gpu: not everything passed; the same command tries again what failed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The norms by others, as functions of tensors that return what cases.NORMS names as outputs. They are called as their users call them."""
+
+import torch
+import torch.nn.functional as F
+
+from cases import NORMS
+from contestants import Absent
+
+
+def eager(norm, cols, eps):
+    def add_rms_norm(x, residual, gamma):
+        total = x + residual
+        return F.rms_norm(total, (cols,), gamma, eps), total
+
+    def rms_norm_quant(x, gamma):
+        v = F.rms_norm(x.float(), (cols,), gamma.float(), eps)
+        scale = v.abs().amax(-1, keepdim=True) / 127
+        return (v / scale).round().to(torch.int8), scale
+
+    return {
+        "layer_norm": lambda x, gamma, beta: F.layer_norm(x, (cols,), gamma, beta, eps),
+        "rms_norm": lambda x, gamma: F.rms_norm(x, (cols,), gamma, eps),
+        "softmax": lambda x: torch.softmax(x, -1),
+        "add_rms_norm": add_rms_norm,
+        "rms_norm_quant": rms_norm_quant,
+    }[norm]
+
+
+def compiled(norm, cols, eps):
+    """Compiled for this number of columns and any number of rows."""
+    torch._dynamo.reset()
+    function = torch.compile(eager(norm, cols, eps))
+    full = len(NORMS[norm].full)
+
+    def call(*tensors):
+        if tensors[0].shape[0] > 1:
+            for tensor in tensors[:full]:
+                torch._dynamo.mark_dynamic(tensor, 0)
+        return function(*tensors)
+
+    return call
+
+
+def triton(norm, cols, eps):
+    import triton_kernels
+
+    return triton_kernels.function(norm, cols, eps)
+
+
+def quack(norm, cols, eps):
+    import quack as library
+
+    def layer_norm(x, gamma, beta):
+        from quack.rmsnorm import layernorm_fwd
+
+        return layernorm_fwd(x, gamma.float(), beta.float(), eps)
+
+    return {
+        "layer_norm": layer_norm,
+        "rms_norm": lambda x, gamma: library.rmsnorm(x, gamma, eps=eps),
+        "softmax": lambda x: library.softmax(x),
+        "add_rms_norm": lambda x, residual, gamma: library.rmsnorm(x, gamma, residual=residual, eps=eps, prenorm=True)[:2],
+    }.get(norm)
+
+
+def liger(norm, cols, eps):
+    def function(module, name):
+        return getattr(__import__(f"liger_kernel.ops.{module}", fromlist=[name]), name).apply
+
+    return {
+        "layer_norm": lambda x, gamma, beta: function("layer_norm", "LigerLayerNormFunction")(x, gamma, beta, eps),
+        "rms_norm": lambda x, gamma: function("rms_norm", "LigerRMSNormFunction")(x, gamma, eps),
+        "softmax": lambda x: function("softmax", "LigerSoftmaxFunction")(x),
+        "add_rms_norm": lambda x, residual, gamma: function("fused_add_rms_norm", "LigerFusedAddRMSNormFunction")(x, residual, gamma, eps),
+    }.get(norm)
+
+
+def function(peer, case):
+    made = {"eager": eager, "compile": compiled, "triton": triton, "quack": quack, "liger": liger}[peer](case.norm, case.cols, case.definition.eps)
+    if not made:
+        raise Absent(f"it has no {case.norm}")
+    return made

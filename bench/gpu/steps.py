@@ -1,0 +1,56 @@
+"""Steps that a later call goes on with: what a step finds is a file of the output directory, which appears whole. A step counts as done when
+its file says that it passed, with the kit that is used now."""
+
+import hashlib
+import json
+import lzma
+import os
+import pathlib
+import shutil
+import tarfile
+
+
+def write_whole(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + f".{os.getpid()}")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+class Output:
+    """The output directory, and in it the kit, unpacked from kit.tar.xz."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        packed = self.directory / "kit.tar.xz"
+        if not packed.exists():
+            raise SystemExit(f"gpu: {packed} is not there; ./dev gpu --prepare makes it where normforge can be built")
+        self.hash = hashlib.sha256(packed.read_bytes()).hexdigest()[:16]
+        self.kit = self.directory / f"kit-{self.hash}"
+        if not self.kit.exists():
+            beside = self.directory / f"unpacked.{os.getpid()}"
+            try:
+                with tarfile.open(packed) as tar:
+                    tar.extractall(beside)
+            except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+                raise SystemExit(f"gpu: {packed} is damaged ({error}); ./dev gpu --prepare makes it anew") from None
+            (beside / "kit").replace(self.kit)
+            shutil.rmtree(beside)
+        self.facts = json.loads((self.kit / "kit.json").read_text())
+
+    def path(self, name):
+        return self.directory / f"{name}.json"
+
+    def read(self, name):
+        """What the step found with this kit; None: it was not run."""
+        try:
+            found = json.loads(self.path(name).read_text())
+        except FileNotFoundError:
+            return None
+        return found if found.get("kit") == self.hash else None
+
+    def done(self, name):
+        return (self.read(name) or {}).get("passed") is True
+
+    def write(self, name, result):
+        write_whole(self.path(name), json.dumps(result | {"kit": self.hash}, indent=1) + "\n")

@@ -1,0 +1,134 @@
+"""`./dev gpu --emulate`: the kit is made, everything runs to its end on the stand-in driver, a second call goes on where the first one was
+cut off, and what fails is said. NORMFORGE_STAND_IN is the stand-in's directory."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ["NORMFORGE"]).resolve().parents[1]
+BENCH = ROOT / "bench/gpu"
+sys.path.insert(0, str(BENCH))
+import cases
+import plot
+import report
+
+
+def run(script, *words, **environment):
+    command = [sys.executable, "-B", BENCH / script, *words]
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, env=os.environ | environment)
+
+
+class Emulated(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory()
+        cls.made = pathlib.Path(cls.scratch.name, "kit.tar.xz")
+        cache = {"XDG_CACHE_HOME": cls.scratch.name}
+        result = run("prepare.py", BUILD, cls.made, "--emulate", **cache)
+        assert result.returncode == 0, result.stderr
+        first = cls.made.read_bytes()
+        run("prepare.py", BUILD, cls.made, "--emulate", **cache)
+        cls.same = cls.made.read_bytes() == first
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.out = pathlib.Path(directory.name)
+        shutil.copy(self.made, self.out / "kit.tar.xz")
+
+    def gpu(self, *words, **settings):
+        environment = {"NORMFORGE_STAND_IN_" + name: value for name, value in settings.items()}
+        return run("gpu.py", self.out, "--stand-in", os.environ["NORMFORGE_STAND_IN"], *words, **environment)
+
+    def read(self, name):
+        return json.loads((self.out / f"{name}.json").read_text())
+
+    def test_runs_to_its_end_and_goes_on(self):
+        self.assertTrue(self.same, "the same kit, made again, has other bytes")
+        failed = self.gpu(FAIL="cuLaunchKernel=719")
+        self.assertEqual(failed.returncode, 1)
+        self.assertRegex(failed.stdout, "conformance-suite_f32: FAILED: [0-9]+ tests, [0-9]+ failed; see conformance-suite_f32.log")
+        self.assertIn("layer_norm-bf16-4x64: layer_norm_bf16: the CUDA driver reports an error (719)", failed.stdout)
+        self.assertIn("not everything passed", failed.stderr)
+        self.assertGreater(len(self.read("conformance-suite_f32")["failed"]), 4)
+        result = self.gpu()
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        results = self.read("results")
+        self.assertGreater(self.read("conformance-suite_f32")["tests"], 5)
+        self.assertEqual(len(results["bench"]), len(cases.cases(True)))
+        for case in results["bench"]:
+            answer = case["results"]["normforge"]
+            self.assertLessEqual(answer["deviation"], 1)
+            self.assertTrue(answer["captured"])
+            self.assertIn("specialized: ", answer["why"])
+            self.assertEqual("launch_seconds" in answer, case["rows"] == 1)
+        self.assertEqual(results["device"]["device"], "emulated sm_90")
+        self.assertEqual(set(results["device"]["absent"]), {"eager", "compile", "triton", "quack", "liger"})
+        for dtype in cases.DTYPES:
+            xml.etree.ElementTree.parse(self.out / f"results_{dtype}.svg")
+        one = self.out / "bench/softmax-f32-1x64.json"
+        before = (self.out / "bench/softmax-f32-4x64.json").stat().st_mtime_ns
+        one.unlink()
+        again = self.gpu()
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(again.stdout.count("softmax-f32-"), 1)
+        self.assertNotIn("conformance", again.stdout)
+        self.assertTrue(one.exists())
+        self.assertEqual((self.out / "bench/softmax-f32-4x64.json").stat().st_mtime_ns, before)
+
+    def test_what_is_missing_is_said(self):
+        none = self.gpu(DEVICES="none")
+        self.assertEqual((none.returncode, none.stderr), (1, "gpu: cuInit: the CUDA driver reports error 100: no GPU\n"))
+        self.assertIn("is for the emulator", run("gpu.py", self.out).stderr)
+        (self.out / "kit.tar.xz").write_bytes(self.made.read_bytes()[:1000])
+        damaged = self.gpu()
+        self.assertEqual(damaged.returncode, 1)
+        self.assertIn("kit.tar.xz is damaged", damaged.stderr)
+        (self.out / "kit.tar.xz").unlink()
+        self.assertIn("./dev gpu --prepare makes it", self.gpu().stderr)
+        refused = run("prepare.py", self.out, self.out / "kit.tar.xz")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("is not there", refused.stderr)
+
+
+class Reporting(unittest.TestCase):
+    def test_rows_of_the_table_are_what_the_norms_compute(self):
+        row = {"x": [1.0, 2.0, 3.0, 6.0], "gamma": [1.0] * 4, "beta": [0.5] * 4, "residual": [1.0] * 4}
+        self.assertAlmostEqual(sum(cases.softmax(row, None)["y"]), 1)
+        self.assertAlmostEqual(sum(cases.layer_norm(row, 0)["y"]), 2)
+        self.assertAlmostEqual(cases.rms_norm(row, 0)["y"][3], 6 / 12.5**0.5)
+        self.assertEqual(cases.add_rms_norm(row, 0)["sum"], [2, 3, 4, 7])
+        self.assertEqual(cases.rms_norm_quant(row, 0)["y"], [21, 42, 64, 127])
+
+    def test_least_bytes(self):
+        self.assertEqual(cases.Case("layer_norm", "bf16", 8, 64).moved_bytes(), 2 * (2 * 8 * 64 + 2 * 64))
+        self.assertEqual(cases.Case("rms_norm_quant", "f32", 8, 64).moved_bytes(), 5 * 8 * 64 + 4 * 64 + 4 * 8)
+
+    def test_shapes_of_the_benchmark(self):
+        every = cases.cases(False)
+        self.assertEqual(len(every), 5 * 2 * 19 * 5)
+        self.assertEqual(len({case.name for case in every}), len(every))
+        self.assertEqual((every[0].rows, min(c.cols for c in every), max(c.cols for c in every)), (8192, 64, 262144))
+
+    def test_plots_keep_to_their_frame(self):
+        drawn = plot.svg("a <title>", [("norm", {"normforge": [(64, 0.5), (262144, 1.7)], "eager": [(64, 0.1)]}), ("other", {})])
+        root = xml.etree.ElementTree.fromstring(drawn)
+        width, height = float(root.get("width")), float(root.get("height"))
+        for circle in root.iter("{http://www.w3.org/2000/svg}circle"):
+            self.assertTrue(0 < float(circle.get("cx")) < width and 0 < float(circle.get("cy")) < height)
+        self.assertEqual(len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
