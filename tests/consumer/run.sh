@@ -78,7 +78,7 @@ refuse() { # WHAT: the build fails and says so
 tune() { "$scratch/prefix/bin/normforge" tune "$scratch/source/problems.txt" --effort estimate --target "$1" --lock "$scratch/source/app.lock" >"$scratch/tune.log"; }
 grep -q '"schedules": "common"' "$manifest" || fail "the manifest does not say where schedules are from"
 tune x86-64-v2
-configure "$scratch/source" "$scratch/step" "-DLOCK=LOCK;app.lock;REQUIRE_COMPLETE"
+configure "$scratch/source" "$scratch/step" "-DOPTIONS=LOCK;app.lock;REQUIRE_COMPLETE"
 refuse "app.lock: has no schedule for all of 'scale_norm.norm cols=2' for x86-64-v3;"
 tune x86-64-v3 # a changed lockfile is a reason to build again
 compile "$scratch/step"
@@ -89,9 +89,34 @@ compile "$scratch/step"
 grep -q 'no work to do' "$scratch/step.log" || fail "a second build with a lockfile did something: $(cat "$scratch/step.log")"
 sed -i 's/x86-64-v3/x86-64-v4/' "$scratch/source/app.lock"
 refuse 'app.lock:3: .*checksum'
-configure "$scratch/source" "$scratch/step" "-DLOCK=NO_LOCK"
+configure "$scratch/source" "$scratch/step" "-DOPTIONS=NO_LOCK"
 compile "$scratch/step"
 grep -q '"schedules": "default"' "$manifest" || fail "NO_LOCK: schedules are not the default ones"
-if cmake "-DLOCK=NO_LOCK;REQUIRE_COMPLETE" "$scratch/step" >"$scratch/step.log" 2>&1; then
+if cmake "-DOPTIONS=NO_LOCK;REQUIRE_COMPLETE" "$scratch/step" >"$scratch/step.log" 2>&1; then
   fail "NO_LOCK and REQUIRE_COMPLETE were accepted together"
 fi
+
+echo "with code for GPUs"
+numerics() { # of the kernels for a target: what stands before their mapping
+  grep -B1 "\"target\": \"$1\"" "$manifest" | sed -n 's/.*"schedule": "\([^|]*\)|.*/\1/p' | sort -u
+}
+gpu_targets="-DTARGETS=x86-64-v3;sm_90"
+configure "$scratch/source" "$scratch/step" "$gpu_targets" "-DOPTIONS=NO_LOCK;REQUIRE_CUBIN"
+NORMFORGE_PTXAS=none refuse "no machine code for GPUs: none does not say its version"
+configure "$scratch/source" "$scratch/step" "$gpu_targets" "-DOPTIONS=NO_LOCK"
+NORMFORGE_PTXAS=none compile "$scratch/step"
+grep -q 'warning: GPUs get PTX alone' "$scratch/step.log" || fail "a library without cubins came without a warning"
+[[ $(numerics sm_90) && $(numerics sm_90) != "$(numerics x86-64-v3)" ]] || fail "without SAME_BITS GPUs sum in the order of the CPU"
+"$scratch/step/app" || fail "app failed with code for GPUs"
+if "$normforge" build "$scratch/source/problems.txt" -o "$scratch/cubins" --name cubins --target sm_90 --require cubin >"$scratch/cubins.log" 2>&1; then
+  cubins=REQUIRE_CUBIN
+else
+  cubins= && grep -q 'no machine code for GPUs' "$scratch/cubins.log" || fail "$(cat "$scratch/cubins.log")"
+fi
+configure "$scratch/source" "$scratch/step" "$gpu_targets" "-DOPTIONS=NO_LOCK;SAME_BITS;$cubins"
+compile "$scratch/step"
+[[ $(numerics sm_90) && $(numerics sm_90) == "$(numerics x86-64-v3)" ]] || fail "SAME_BITS: GPUs sum in another order than the CPU"
+if [[ $cubins ]] && grep -q '"cubin_bytes": 0' "$manifest"; then
+  fail "REQUIRE_CUBIN: a kernel has no cubin"
+fi
+"$scratch/step/app" || fail "app failed with code for GPUs that sums in the order of the CPU"
