@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 #include "codegen/nest/math.h"
 #include "dsl/error.h"
@@ -22,6 +23,16 @@ namespace {
 Value trailing_zeros(Ir &ir, Value value) {
   const auto known = constant(value);
   return known ? ir.i64(std::countr_zero(uint64_t(*known))) : Value(mlir::math::CountTrailingZerosOp::create(ir, value));
+}
+
+Value fold(Ir &ir, Op reduction, Value vector, bool nans, bool high) {
+  for (int64_t lanes = llvm::cast<mlir::VectorType>(vector.getType()).getNumElements(); lanes > 1; lanes /= 2) {
+    Value right = half_of(ir, vector, 1, high);
+    vector = combine(ir, {reduction}, half_of(ir, vector, 0, high), right);
+    if (nans)
+      vector = with_nans(ir, vector, right);
+  }
+  return ir.first_lane(vector);
 }
 
 Value is_nan(Ir &ir, Value value) { return arith::CmpFOp::create(ir, arith::CmpFPredicate::UNO, value, value); }
@@ -190,14 +201,16 @@ Value half_of(Ir &ir, Value vector, int64_t half, bool high) {
   return mlir::vector::ShuffleOp::create(ir, vector, vector, taken);
 }
 
-Value fold_lanes(Ir &ir, Op reduction, Value vector, bool high) {
-  for (int64_t lanes = llvm::cast<mlir::VectorType>(vector.getType()).getNumElements(); lanes > 1; lanes /= 2) {
-    Value right = half_of(ir, vector, 1, high);
-    vector = combine(ir, {reduction}, half_of(ir, vector, 0, high), right);
-    if (reduction != Op::sum)
-      vector = with_nans(ir, vector, right);
-  }
-  return ir.first_lane(vector);
+Value fold_lanes(Ir &ir, Value sums, bool high) { return fold(ir, Op::sum, sums, /*nans=*/false, high); }
+
+Value fold_lanes(Ir &ir, Op reduction, Value best, Value nans, bool high) {
+  Value any = mlir::vector::ReductionOp::create(ir, mlir::vector::CombiningKind::OR, is_nan(ir, nans));
+  return ir
+      .when_else(
+          any, mlir::getElementTypeOrSelf(best),
+          [&] { return Values{fold(ir, reduction, with_nans(ir, best, nans), /*nans=*/true, high)}; },
+          [&] { return Values{fold(ir, reduction, best, /*nans=*/false, high)}; })
+      .front();
 }
 
 Value fold_moments(Ir &ir, Value squares, Value sums, Value counts, bool high) {

@@ -58,9 +58,10 @@ Values Emitter::fold(llvm::ArrayRef<LaneSums> sums, Value counts) {
   const size_t plain = size_t(std::ranges::count(sums, -1, &LaneSums::total));
   Values ordered, folded;
   for (const LaneSums &sum : sums.take_front(plain))
-    ordered.push_back(in_order(sum.nans ? with_nans(ir, sum.lanes, sum.nans) : sum.lanes));
+    ordered.push_back(in_order(sum.lanes));
   for (size_t i = 0; i < plain; ++i)
-    folded.push_back(fold_lanes(ir, sums[i].reduction, ordered[i], numerics.fold_high));
+    folded.push_back(sums[i].nans ? fold_lanes(ir, sums[i].reduction, ordered[i], in_order(sums[i].nans), numerics.fold_high)
+                                  : fold_lanes(ir, ordered[i], numerics.fold_high));
   for (const LaneSums &squares : sums.drop_front(plain)) {
     Value lanes = in_order(squares.lanes);
     folded.push_back(fold_moments(ir, lanes, ordered[size_t(squares.total)], in_order(counts), numerics.fold_high));
