@@ -1,5 +1,5 @@
-"""What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, compute-sanitizer, and the benchmark beside its peers. A
-second call goes on where one was cut off."""
+"""What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, the benchmark beside its peers, and
+compute-sanitizer, which takes longest. A second call goes on where one was cut off."""
 
 import argparse
 import datetime
@@ -33,16 +33,13 @@ def told(name, result):
     return f"{name}: {'passed' if result['passed'] else 'FAILED'}: {counted}" + ("" if result["passed"] else f"; see {result['log']}")
 
 
-def run_suites(output, environment):
-    """Whether nothing failed."""
-    libraries = ["suite_" + mix for mix in output.facts["mixes"]] + ["bench"]
-    steps = [(f"conformance-{library}", conformance, (library,)) for library in libraries]
-    steps += [(f"{tool}-{library}", sanitized, (tool, library)) for tool in TOOLS for library in libraries]
+def run_steps(output, steps):
+    """Runs (name, function, arguments) one after the other, those that are done left out. Whether nothing failed."""
     good, reasons = True, set()
     for name, function, arguments in steps:
         if output.done(name):
             continue
-        result = function(output, *arguments, environment)
+        result = function(output, *arguments)
         output.write(name, result)
         if result.get("skipped") not in reasons:
             say(told(name, result))
@@ -51,7 +48,15 @@ def run_suites(output, environment):
     return good
 
 
-def run_bench(output, driver):
+def run_conformance(output, driver, environment):
+    return run_steps(output, [(f"conformance-{name}", conformance, (name, environment)) for name in output.libraries()])
+
+
+def run_sanitizer(output, driver, environment):
+    return run_steps(output, [(f"{tool}-{name}", sanitized, (tool, name, environment)) for tool in TOOLS for name in output.libraries()])
+
+
+def run_bench(output, driver, environment):
     emulated = output.facts["emulated"]
     left = [case for case in cases(emulated) if not output.done(f"bench/{case.name}")]
     if not left:
@@ -60,7 +65,7 @@ def run_bench(output, driver):
     for why in sorted(set(absent.values())):
         say(f"bench: without {', '.join(name for name in absent if absent[name] == why)}: {why}")
     bench = Bench(driver, taking_part, EMULATED if emulated else FULL)
-    output.write("device", bench.facts | {"copy_bytes_per_second": bench.copy_speed, "absent": absent} | today())
+    output.write("device", output.read("device") | {"copy_bytes_per_second": bench.copy_speed, "absent": absent})
     good = True
     for case in left:
         try:
@@ -74,14 +79,14 @@ def run_bench(output, driver):
     return good
 
 
-def today():
-    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")}
+PARTS = {"conformance": run_conformance, "bench": run_bench, "sanitizer": run_sanitizer}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("out", type=pathlib.Path, help="directory with kit.tar.xz, for all that is found")
     parser.add_argument("--results", type=pathlib.Path, help="directory that gets the results of a GPU")
+    parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--stand-in", type=pathlib.Path, help="directory of the libcuda.so.1 that stands in for a GPU's")
     arguments = parser.parse_args()
     output = Output(arguments.out)
@@ -96,9 +101,10 @@ def main():
             environment |= {"LD_LIBRARY_PATH": str(arguments.stand_in), "NORMFORGE_STAND_IN_KERNELS": f"{scratch}/suite.txt"}
         try:
             driver = Driver(path)
+            date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+            output.write("device", {"date": date} | driver.facts() | (output.read("device") or {}))
             say(f"{driver.facts()['device']}; {arguments.out} keeps what is found")
-            good = run_suites(output, environment)
-            good = run_bench(output, driver) and good
+            good = all([PARTS[part](output, driver, environment) for part in PARTS if arguments.only in (None, part)])
         except GpuError as error:
             sys.exit(f"gpu: {error}")
     for file in report.write(output, None if arguments.stand_in else arguments.results):

@@ -93,7 +93,7 @@ class Bench:
             free()
         for contestant in self.contestants:
             contestant.free()
-        return {"sets": sets, "calls": calls, "results": answers}
+        return {"sets": sets, "calls": calls, "copy_bytes_per_second": self.copy_speed, "results": answers}
 
     def deviation(self, contestant, buffers):
         outputs = contestant.outputs()

@@ -35,7 +35,7 @@ def compiled(norm, cols, eps):
     def call(*tensors):
         if tensors[0].shape[0] > 1:
             for tensor in tensors[:full]:
-                torch._dynamo.mark_dynamic(tensor, 0)
+                torch._dynamo.maybe_mark_dynamic(tensor, 0)
         return function(*tensors)
 
     return call

@@ -25,7 +25,7 @@ def case_line(result, emulated):
 
 def gather(output):
     suites = {}
-    for library in ["suite_" + mix for mix in output.facts["mixes"]] + ["bench"]:
+    for library in output.libraries():
         for name in ("conformance", *TOOLS):
             if found := output.read(f"{name}-{library}"):
                 suites[f"{name}-{library}"] = found

@@ -38,6 +38,9 @@ class Output:
             shutil.rmtree(beside)
         self.facts = json.loads((self.kit / "kit.json").read_text())
 
+    def libraries(self):
+        return ["suite_" + mix for mix in self.facts["mixes"]] + ["bench"]
+
     def path(self, name):
         return self.directory / f"{name}.json"
 

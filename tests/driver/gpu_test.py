@@ -1,6 +1,7 @@
 """`./dev gpu --emulate`: the kit is made, everything runs to its end on the stand-in driver, a second call goes on where the first one was
 cut off, and what fails is said. NORMFORGE_STAND_IN is the stand-in's directory."""
 
+import functools
 import json
 import os
 import pathlib
@@ -16,8 +17,11 @@ BUILD = pathlib.Path(os.environ["NORMFORGE"]).resolve().parents[1]
 BENCH = ROOT / "bench/gpu"
 sys.path.insert(0, str(BENCH))
 import cases
+import contestants
+import driver
+import library
+import measure
 import plot
-import report
 
 
 def run(script, *words, **environment):
@@ -25,27 +29,28 @@ def run(script, *words, **environment):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, env=os.environ | environment)
 
 
-class Emulated(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.made = pathlib.Path(cls.scratch.name, "kit.tar.xz")
-        cache = {"XDG_CACHE_HOME": cls.scratch.name}
-        result = run("prepare.py", BUILD, cls.made, "--emulate", **cache)
-        assert result.returncode == 0, result.stderr
-        first = cls.made.read_bytes()
-        run("prepare.py", BUILD, cls.made, "--emulate", **cache)
-        cls.same = cls.made.read_bytes() == first
+@functools.cache
+def made_kit():
+    directory = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(directory.cleanup)
+    return make_kit(pathlib.Path(directory.name))
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.scratch.cleanup()
+
+def make_kit(directory):
+    result = run("prepare.py", BUILD, directory / "kit.tar.xz", "--emulate", XDG_CACHE_HOME=str(directory))
+    if result.returncode:
+        raise AssertionError(result.stderr)
+    return directory / "kit.tar.xz"
+
+
+class Kit(unittest.TestCase):
+    """Tests on a copy of a kit, which is made once."""
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.out = pathlib.Path(directory.name)
-        shutil.copy(self.made, self.out / "kit.tar.xz")
+        shutil.copy(made_kit(), self.out / "kit.tar.xz")
 
     def gpu(self, *words, **settings):
         environment = {"NORMFORGE_STAND_IN_" + name: value for name, value in settings.items()}
@@ -54,8 +59,11 @@ class Emulated(unittest.TestCase):
     def read(self, name):
         return json.loads((self.out / f"{name}.json").read_text())
 
+
+class Emulated(Kit):
     def test_runs_to_its_end_and_goes_on(self):
-        self.assertTrue(self.same, "the same kit, made again, has other bytes")
+        before = made_kit().read_bytes()
+        self.assertEqual(make_kit(made_kit().parent).read_bytes(), before, "the same kit, made again, has other bytes")
         failed = self.gpu(FAIL="cuLaunchKernel=719")
         self.assertEqual(failed.returncode, 1)
         self.assertRegex(failed.stdout, "conformance-suite_f32: FAILED: [0-9]+ tests, [0-9]+ failed; see conformance-suite_f32.log")
@@ -91,7 +99,7 @@ class Emulated(unittest.TestCase):
         none = self.gpu(DEVICES="none")
         self.assertEqual((none.returncode, none.stderr), (1, "gpu: cuInit: the CUDA driver reports error 100: no GPU\n"))
         self.assertIn("is for the emulator", run("gpu.py", self.out).stderr)
-        (self.out / "kit.tar.xz").write_bytes(self.made.read_bytes()[:1000])
+        (self.out / "kit.tar.xz").write_bytes(made_kit().read_bytes()[:1000])
         damaged = self.gpu()
         self.assertEqual(damaged.returncode, 1)
         self.assertIn("kit.tar.xz is damaged", damaged.stderr)
@@ -100,6 +108,53 @@ class Emulated(unittest.TestCase):
         refused = run("prepare.py", self.out, self.out / "kit.tar.xz")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("is not there", refused.stderr)
+
+
+class Stand:
+    """A contestant that copies the right result, made by normforge, or does worse."""
+
+    def __init__(self, name, normforge, fault=""):
+        self.name, self.normforge, self.fault = name, normforge, fault
+
+    def prepare(self, case, buffers):
+        if self.fault == "absent":
+            raise contestants.Absent("it has no such norm")
+        self.buffers = buffers
+
+    def enqueue(self, i):
+        pass
+
+    def outputs(self):
+        if self.fault == "wrong":
+            return {"y": self.buffers.sets[0]["x"]}
+        return self.buffers.sets[0]
+
+    def capture(self, count):
+        if self.fault == "uncaptured":
+            raise RuntimeError("it  waits\n for the GPU")
+        return lambda: None, lambda: None
+
+    def free(self):
+        pass
+
+
+class Racing(Kit):
+    def test_contestants_that_cannot_race(self):
+        self.assertEqual(self.gpu(DEVICES="none").returncode, 1)  # unpacks
+        os.environ["NORMFORGE_STAND_IN_KERNELS"] = str(self.out / "kernels.txt")
+        self.addCleanup(os.environ.pop, "NORMFORGE_STAND_IN_KERNELS")
+        gpu = driver.Driver(os.environ["NORMFORGE_STAND_IN"] + "/libcuda.so.1")
+        ours = contestants.Normforge(library.Library(next(self.out.glob("kit-*")) / "libbench.so"), gpu)
+        field = [ours] + [Stand(fault or "peer", ours, fault) for fault in ("", "absent", "wrong", "uncaptured")]
+        found = measure.Bench(gpu, field, measure.EMULATED).run(cases.Case("rms_norm", "f32", 1, 64))
+        results = found["results"]
+        self.assertEqual({name for name, answer in results.items() if "seconds" in answer}, {"normforge", "peer", "uncaptured"})
+        self.assertEqual(results["absent"], {"absent": "it has no such norm"})
+        self.assertIn("too far from the f64", results["wrong"]["absent"])
+        self.assertEqual(results["uncaptured"]["capture_error"], "RuntimeError: it waits for the GPU")
+        self.assertEqual([results[name]["captured"] for name in ("normforge", "peer", "uncaptured")], [True, True, False])
+        huge = cases.Case("softmax", "f32", 1 << 20, 1 << 10)
+        self.assertIn("softmax-f32-1048576x1024 needs 8192 MiB of the GPU's memory", measure.Bench(gpu, field, measure.EMULATED).run(huge)["skipped"])
 
 
 class Reporting(unittest.TestCase):
