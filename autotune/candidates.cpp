@@ -29,8 +29,8 @@ void on_all_cores(size_t count, int jobs, const std::function<bool()> &stop, con
 } // namespace
 
 Candidates::Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads)
-    : space(space), cache(cache_directory), jobs(jobs), threads(threads), small(gate_problem(space.plan.problem)),
-      small_plan(make_sweep_plan(small)), smaller(!(small == space.plan.problem)) {}
+    : space(space), cache(cache_directory), assembling(space.target.gpu() ? find_assembler() : Assembling{}), jobs(jobs), threads(threads),
+      small(gate_problem(space.plan.problem)), small_plan(make_sweep_plan(small)), smaller(!(small == space.plan.problem)) {}
 
 int Candidates::find(const std::string &schedule) const {
   const auto at = std::ranges::find_if(list, [&](const auto &candidate) { return candidate->text == schedule; });
@@ -38,12 +38,10 @@ int Candidates::find(const std::string &schedule) const {
 }
 
 Kernel Candidates::compile(const SweepPlan &plan, const Schedule &schedule) const {
-  const std::string key = kernel_key(plan, schedule, space.target);
-  if (auto kept = cache.find(key))
-    return std::move(*kept);
-  Kernel kernel = space.backend.compile(plan, schedule, space.target, "kernel");
-  cache.store(key, kernel);
-  return kernel;
+  CompiledKernel made = compile_kernel(space.backend, plan, schedule, space.target, cache, &assembling);
+  if (!made.refusal.empty())
+    throw UserError(made.refusal);
+  return std::move(made.kernel);
 }
 
 std::vector<size_t> Candidates::add(const std::vector<Schedule> &schedules,

@@ -9,7 +9,7 @@
 
 #include "autotune/gate.h"
 #include "autotune/space.h"
-#include "codegen/package/kernel_cache.h"
+#include "codegen/package/compile.h"
 
 namespace normforge {
 
@@ -35,14 +35,17 @@ public:
   const Candidate &operator[](size_t index) const { return *list[index]; }
   size_t size() const { return list.size(); }
   /// What the gate tries in place of a candidate's own kernel: the same schedule for gate_problem(). Nothing where that is the space's own
-  /// problem, or the schedule does not serve it.
+  /// problem, or the schedule does not serve it. Throws UserError when it does not compile.
   std::optional<Kernel> gate_kernel(size_t index) const;
   /// -1: none of that schedule.
   int find(const std::string &schedule) const;
+  /// Why kernels of a GPU have no machine code, but PTX alone; empty: they have, or need none.
+  const std::string &no_machine_code() const { return assembling.refusal; }
 
 private:
   const Space &space;
   KernelCache cache;
+  Assembling assembling; ///< of a GPU's kernels
   int jobs, threads;
   Problem small;        ///< what the gate tries
   SweepPlan small_plan; ///< of that

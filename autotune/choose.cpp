@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "autotune/bands.h"
+#include "autotune/machine.h"
 #include "autotune/shapes.h"
 #include "codegen/hash.h"
 #include "codegen/package/function.h"
@@ -40,10 +41,10 @@ LogRatio ratio(const Times &times, const Times &base, Regime regime, bool confir
   return logs.empty() ? LogRatio{} : summarize(logs);
 }
 
-double typical_seconds(const Times &times) {
+double typical_seconds(const Times &times, Regime regime) {
   std::vector<double> all;
   for (const auto &[group, rounds] : times)
-    if (std::get<1>(group) == Regime::warm)
+    if (std::get<1>(group) == regime)
       for (const auto &[round, seconds] : rounds)
         all.push_back(seconds);
   return all.empty() ? 0 : median(std::move(all));
@@ -52,7 +53,9 @@ double typical_seconds(const Times &times) {
 /// What a ranking goes by: the confirming run's ratio where there is one.
 const LogRatio &best_known(const Standing &standing) { return standing.confirmed.pairs ? standing.confirmed : standing.search; }
 
-ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_schedule, const std::string &default_schedule) {
+ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_schedule, const Question &question) {
+  const std::string &default_schedule = question.default_schedule;
+  const Regime deciding = deciding_regime(find_target(question.target));
   ShapeResult result{shape, 0, 0, {}, 0, false};
   const auto base = by_schedule.find(default_schedule);
   if (base == by_schedule.end())
@@ -63,11 +66,13 @@ ShapeResult judge(const Problem &shape, const std::map<std::string, Times> &by_s
       twin = ratio(base->second, base->second, regime, false, true);
     return twin.pairs < kLeastPairs ? 0 : noise_floor(twin);
   };
-  result.noise = floor(Regime::warm);
-  result.cold_noise = floor(Regime::cold);
+  result.noise = floor(deciding);
+  if (deciding != Regime::cold)
+    result.cold_noise = floor(Regime::cold);
   for (const auto &[schedule, times] : by_schedule)
-    result.standings.push_back({schedule, typical_seconds(times), ratio(times, base->second, Regime::warm, false),
-                                ratio(times, base->second, Regime::warm, true), ratio(times, base->second, Regime::cold, true)});
+    result.standings.push_back({schedule, typical_seconds(times, deciding), ratio(times, base->second, deciding, false),
+                                ratio(times, base->second, deciding, true),
+                                deciding == Regime::cold ? LogRatio{} : ratio(times, base->second, Regime::cold, true)});
   std::ranges::sort(result.standings, {}, [&](const Standing &standing) {
     // Those that were confirmed stand before those that a search gave up earlier.
     return std::tuple(standing.schedule != default_schedule, standing.confirmed.pairs == 0, best_known(standing).value, standing.schedule);
@@ -169,7 +174,7 @@ ShapeResult compare(const Database &database, const Question &question, const Pr
   for (const auto &[key, record] : database.records())
     if (key.problem == text && record.rejected.empty() && answers(key, question) && admits(question, key.schedule))
       collect(by_schedule[key.schedule], record, question.threads);
-  return judge(shape, by_schedule, question.default_schedule);
+  return judge(shape, by_schedule, question);
 }
 
 Answer choose(const Database &database, const Question &question) {
@@ -200,7 +205,7 @@ Answer choose(const Database &database, const Question &question) {
     if (!rejected.contains(record->key.schedule))
       collect(by_shape[record->key.problem][record->key.schedule], *record, question.threads);
   for (const auto &[text, by_schedule] : by_shape)
-    if (ShapeResult result = judge(shapes.at(text), by_schedule, question.default_schedule); !result.standings.empty())
+    if (ShapeResult result = judge(shapes.at(text), by_schedule, question); !result.standings.empty())
       answer.shapes.push_back(std::move(result));
   std::ranges::sort(answer.shapes, {}, [](const ShapeResult &shape) { return fixed_extents(shape.shape); });
   answer.bands = make_bands(question, answer.shapes);

@@ -6,6 +6,8 @@
 // the ladder are found such that one schedule serves each band: within kWithin of the best at every shape in it, and slower than the
 // default at none.
 //
+// All that is said of warm calls holds of cold ones on a GPU, where they alone are measured (deciding_regime()).
+//
 // Where the numerics half is open, too, all bands share one: that of the default, unless another serves every shape and is faster on the
 // whole. It is the half of every kernel of the function (codegen/package), so the first problem of a function decides it for the others.
 #pragma once
@@ -35,7 +37,7 @@ struct Question {
 /// One schedule at one shape, against the default.
 struct Standing {
   std::string schedule;
-  double seconds = 0;               ///< median of its warm samples
+  double seconds = 0;               ///< median of its samples
   LogRatio search, confirmed, cold; ///< without pairs: not measured so
 };
 

@@ -36,7 +36,7 @@ const Lockfile &common_lockfile(const Device *device) {
     const Device measured = parse_fingerprint(lockfile.entries.front().device);
     if (!same_class(*device, measured))
       continue;
-    if (measured.cpu == device->cpu)
+    if (measured.name == device->name)
       return lockfile;
     if (found == &none)
       found = &lockfile;

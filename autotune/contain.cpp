@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// What a message is, the first byte of its frame. Then its length in four bytes, then its text.
-enum Frame : char { kMessage = 'm', kUserError = 'u', kInternalError = 'i', kDone = 'd' };
+enum Frame : char { kMessage = 'm', kUserError = 'u', kInternalError = 'i', kFault = 'f', kDone = 'd' };
 constexpr size_t kHeader = 5;
 constexpr int kPollMilliseconds = 50; ///< how soon a stop is seen
 constexpr double kPatience = 8;       ///< on a busy machine a child may wait this many times longer than it is allowed to work
@@ -52,6 +52,8 @@ void write_frame(int pipe, Frame kind, std::string_view text) {
     write_frame(pipe, kDone, {});
   } catch (const UserError &error) {
     write_frame(pipe, kUserError, error.what());
+  } catch (const Fault &fault) {
+    write_frame(pipe, kFault, fault.what());
   } catch (const std::exception &error) {
     write_frame(pipe, kInternalError, error.what());
   }
@@ -112,7 +114,10 @@ std::string Ending::text() const {
   case finished: return "finished";
   case stopped: return "stopped";
   case silent: return "hang: nothing for " + std::to_string(int(limit + 0.5)) + " s";
-  case crashed: return signal ? "crash: signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")" : "crash: the process exited";
+  case crashed:
+    if (!fault.empty())
+      return "crash: " + fault;
+    return signal ? "crash: signal " + std::to_string(signal) + " (" + ::strsignal(signal) + ")" : "crash: the process exited";
   }
   return {};
 }
@@ -153,6 +158,7 @@ Ending run_contained(const std::function<void(const Send &)> &work, const std::f
       case kMessage: receive(text); break;
       case kUserError: throw UserError(std::string(text));
       case kInternalError: throw InternalError(std::string(text));
+      case kFault: return {.kind = Ending::crashed, .fault = std::string(text)};
       case kDone: child.reap(); return {};
       }
     }

@@ -66,10 +66,10 @@ std::string_view take(std::string_view &rest, char end) {
   return taken;
 }
 
-int64_t parse_number(std::string_view text, std::string_view whole, int64_t most) {
+int64_t parse_number(std::string_view text, std::string_view whole, int64_t most, int64_t least = 1) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value <= 0 || value > most)
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
     refuse(whole);
   return value;
 }
@@ -82,7 +82,8 @@ std::string fingerprint(const Device &device) {
   std::string caches;
   for (int64_t bytes : device.cache)
     caches += (caches.empty() ? "" : "/") + size_text(bytes);
-  return device.level + " " + (caches.empty() ? "-" : caches) + " " + std::to_string(device.cores) + " cores " + device.cpu;
+  const std::string kind = device.gpu() ? " multiprocessors " + std::to_string(device.clock_mhz) + " MHz CUDA " + device.driver : " cores";
+  return device.level + " " + (caches.empty() ? "-" : caches) + " " + std::to_string(device.cores) + kind + " " + device.name;
 }
 
 Device parse_fingerprint(std::string_view text) {
@@ -101,14 +102,24 @@ Device parse_fingerprint(std::string_view text) {
     device.cache.push_back(parse_number(size, text, (int64_t(1) << 40) / unit) * unit);
   }
   device.cores = int(parse_number(take(rest, ' '), text, 1 << 20));
-  if (device.level.empty() || take(rest, ' ') != "cores" || rest.empty())
+  if (const std::string_view kind = take(rest, ' '); kind == "multiprocessors") {
+    device.clock_mhz = int(parse_number(take(rest, ' '), text, 1 << 20, 0));
+    if (take(rest, ' ') != "MHz" || take(rest, ' ') != "CUDA")
+      refuse(text);
+    if (device.driver = take(rest, ' '); device.driver.empty())
+      refuse(text);
+  } else if (kind != "cores") {
     refuse(text);
-  device.cpu = rest;
+  }
+  if (device.level.empty() || rest.empty())
+    refuse(text);
+  device.name = rest;
   return device;
 }
 
 bool same_class(const Device &mine, const Device &other) {
-  return std::ranges::equal(mine.cache, other.cache, [](int64_t a, int64_t b) { return a <= 2 * b && b <= 2 * a; });
+  const auto alike = [](int64_t a, int64_t b) { return a <= 2 * b && b <= 2 * a; };
+  return mine.gpu() == other.gpu() && std::ranges::equal(mine.cache, other.cache, alike) && (!mine.gpu() || alike(mine.cores, other.cores));
 }
 
 } // namespace normforge

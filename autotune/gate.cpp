@@ -87,15 +87,16 @@ std::vector<Prepared> prepare(const Problem &problem) {
 
 /// What one kernel made of one case.
 struct Result {
+  std::string wrong; ///< beside its results
   double deviation = 0;
   std::string worst; ///< "y[17] is 0.5, the reference 0.25"
   std::string bits;
 };
 
-Result try_case(const Problem &problem, const Prepared &given, const Kernel &kernel, const LoadedKernel &loaded) {
+Result try_case(const Machine &machine, const Problem &problem, const Prepared &given, const Kernel &kernel) {
   KernelCall call(problem, given.extents, given.inputs, given.from->options);
-  call.run(kernel, loaded);
   Result result;
+  result.wrong = machine.run(call, kernel);
   result.bits = call.output_bits();
   for (const auto &[name, want] : given.expected) {
     const int tensor = problem.norm->program.tensor_named(name);
@@ -119,7 +120,8 @@ Result try_case(const Problem &problem, const Prepared &given, const Kernel &ker
 /// Judges entrants one by one, against the default's results.
 class Judge {
 public:
-  Judge(const Problem &problem, std::vector<Prepared> cases) : problem(problem), cases(std::move(cases)) {}
+  Judge(const Machine &machine, const Problem &problem, std::vector<Prepared> cases)
+      : machine(machine), problem(problem), cases(std::move(cases)) {}
 
   void set_default(const Kernel &kernel) { by_default = results(kernel); }
 
@@ -131,6 +133,8 @@ public:
       const bool hard = cases[c].from->non_finite || cases[c].from->mean > 1;
       const double allowed = hard ? std::max(1.0, 2 * by_default[c].deviation) : 1;
       const std::string where = std::string("gate: ") + cases[c].from->name + ": ";
+      if (!mine[c].wrong.empty())
+        return {where + mine[c].wrong, mine[c].deviation};
       if (!(mine[c].deviation <= allowed))
         return {where + mine[c].worst, mine[c].deviation};
       if (entrant.same_bits && mine[c].bits != by_default[c].bits)
@@ -143,13 +147,13 @@ public:
 
 private:
   std::vector<Result> results(const Kernel &kernel) const {
-    const LoadedKernel loaded(kernel);
     std::vector<Result> list;
     for (const Prepared &each : cases)
-      list.push_back(try_case(problem, each, kernel, loaded));
+      list.push_back(try_case(machine, problem, each, kernel));
     return list;
   }
 
+  const Machine &machine;
   const Problem &problem;
   std::vector<Prepared> cases;
   std::vector<Result> by_default;
@@ -167,8 +171,8 @@ Problem gate_problem(const Problem &problem) {
 }
 
 std::vector<Verdict> pass_gate(const Problem &problem, std::span<const Entrant> entrants, double limit_seconds,
-                               const std::function<bool()> &stop) {
-  Judge judge(problem, prepare(problem));
+                               const std::function<bool()> &stop, const Machine &machine) {
+  Judge judge(machine, problem, prepare(problem));
   std::vector<Verdict> verdicts;
   while (verdicts.size() < entrants.size()) { // a child for those that are left; a new one after each that ends it
     const size_t first = verdicts.size();

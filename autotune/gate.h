@@ -6,6 +6,7 @@
 #include <span>
 
 #include "autotune/contain.h"
+#include "autotune/machine.h"
 #include "codegen/kernel.h"
 #include "dsl/problem.h"
 
@@ -30,6 +31,6 @@ struct Entrant {
 /// it crashes, all are rejected. Kernels run in a child process; one that takes more than `limit_seconds` is rejected. Verdicts come short
 /// when stop() says so.
 std::vector<Verdict> pass_gate(const Problem &problem, std::span<const Entrant> entrants, double limit_seconds,
-                               const std::function<bool()> &stop);
+                               const std::function<bool()> &stop, const Machine &machine = this_cpu());
 
 } // namespace normforge

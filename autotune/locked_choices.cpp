@@ -116,7 +116,7 @@ std::vector<ApplicableEntry> applicable_entries(const Lockfile &lockfile, const 
       const Schedule schedule = parse_schedule(entry.schedule, backend.knobs(), backend.default_schedule(plan, target));
       if (const auto reason = backend.inapplicable(plan, schedule, target))
         throw UserError(*reason);
-      if (device && device->cpu != parse_fingerprint(entry.device).cpu)
+      if (device && device->name != parse_fingerprint(entry.device).name)
         note(entry, "used, though " + differs("device", entry.device, fingerprint(*device)));
       (exact ? applicable : similar).push_back({&entry, {*meet, &target, schedule, entry.pins_numerics, entry.device}});
     } catch (const UserError &error) {
@@ -127,7 +127,7 @@ std::vector<ApplicableEntry> applicable_entries(const Lockfile &lockfile, const 
 }
 
 LockedChoices locked_choices(const Lockfile &lockfile, std::span<const Problem> problems, std::span<const Target *const> targets,
-                             const Device *device) {
+                             std::span<const Device> devices) {
   LockedChoices locked;
   std::map<std::string, std::vector<const LockEntry *>> notes; // by what is said
   std::set<std::pair<const Target *, std::string>> chosen;
@@ -138,7 +138,9 @@ LockedChoices locked_choices(const Lockfile &lockfile, std::span<const Problem> 
         if (std::ranges::find(entries, &entry) == entries.end())
           entries.push_back(&entry);
       };
-      const std::vector<ApplicableEntry> found = applicable_entries(lockfile, problem, *target, device, note);
+      const auto device = std::ranges::find(devices, target->gpu(), &Device::gpu);
+      const std::vector<ApplicableEntry> found =
+          applicable_entries(lockfile, problem, *target, device == devices.end() ? nullptr : &*device, note);
       if (!cover(found, problem))
         locked.missing.push_back("'" + to_text(problem) + "' for " + std::string(target->name));
       for (const ApplicableEntry &applicable : found)

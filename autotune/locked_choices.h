@@ -34,7 +34,8 @@ struct LockedChoices {
   std::vector<std::string> missing; ///< "'softmax cols=768' for x86-64-v3": entries serve none of it or a part
 };
 
+/// `devices`: what the library is for, one CPU or GPU or both; a target of a kind that is not among them is for any.
 LockedChoices locked_choices(const Lockfile &, std::span<const Problem> problems, std::span<const Target *const> targets,
-                             const Device *device);
+                             std::span<const Device> devices);
 
 } // namespace normforge

@@ -10,9 +10,6 @@
 
 #include "autotune/shapes.h"
 #include "autotune/statistics.h"
-#include "autotune/workload.h"
-#include "codegen/compiled_call.h"
-#include "dsl/conditions.h"
 #include "dsl/error.h"
 
 namespace normforge {
@@ -22,8 +19,6 @@ using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 constexpr int kColdRounds = 21;
-constexpr int kPlacements = 4;               ///< of the tensors in memory, by turns: which kernel is faster may depend on it
-constexpr int64_t kPlacedBytes = 16 << 20;   ///< of tensors; larger ones lie on pages enough for every placement
 constexpr int kFirstRounds = 3, kCrowd = 16; ///< rounds of a stage while there are more than kCrowd
 constexpr int kMiddleRounds = 5;
 constexpr size_t kLeastContenders = 4; ///< that are let in however long it takes; a call on gigabytes takes long
@@ -55,9 +50,9 @@ void tell(const Send &send, const Message &message) { send({reinterpret_cast<con
 
 /// A kernel in the child, ready to be called.
 struct Contender {
-  int index; ///< among the kernels that were given
-  CompiledCall call;
-  int64_t calls = 1; ///< of one sample
+  int index;     ///< among the kernels that were given
+  size_t number; ///< of the bench
+  int64_t calls; ///< of one sample
   double seconds = 0;
   std::vector<double> logs; ///< against the default, by round
 };
@@ -65,41 +60,31 @@ struct Contender {
 /// The child's side: kernels on one workload.
 class Contest {
 public:
-  Contest(const Problem &problem, const Target &target, const Problem &shape, const MeasureOptions &options, Regime regime,
-          const Send &send)
-      : options(options), regime(regime), send(send),
-        work(shape, options.seed, regime == Regime::warm && tensor_bytes(shape) <= kPlacedBytes ? kPlacements : 1,
-             regime == Regime::cold ? options.rotation_bytes : 0),
-        problem(problem), target(target), extents(fixed_extents(shape)), scalars(scalar_values(shape.norm->program, {})),
-        random(options.seed) {}
+  Contest(std::unique_ptr<Bench> bench, double sample_seconds, Regime regime, uint64_t seed, const Send &send)
+      : bench(std::move(bench)), sample_seconds(sample_seconds), regime(regime), send(send), random(seed) {}
 
   /// Takes a kernel in: calls it once, to see that it writes what the default (the first) does, and finds how many calls make a sample.
   void enter(int index, const Kernel &kernel, bool same_bits) {
     tell(send, {Message::starting, index});
-    Contender contender{index, CompiledCall(problem, target, kernel), 1, 0, {}};
-    contender.call.bind(extents, work.tensors(0), scalars);
-    work.poison(0);
-    work.restore(0);
-    const auto start = Clock::now();
-    contender.call.run(options.threads);
-    double took = since(start);
+    Contender contender{index, entered++, 1};
+    bench->add(kernel);
+    auto [written, took] = bench->first_call(contender.number);
     if (contenders.empty())
-      expected = work.results(0);
-    else if (same_bits && !work.same(work.results(0), expected))
+      expected = std::move(written);
+    else if (same_bits && !bench->same(written, expected))
       return tell(send, {Message::wrong, index});
-    while (took < options.sample_seconds / 10) {
+    while (took < sample_seconds / 10) {
       contender.calls *= 4;
-      took = calls(contender);
+      took = bench->seconds(contender.number, contender.calls);
     }
-    contender.calls = std::max<int64_t>(1, int64_t(std::ceil(options.sample_seconds / took * double(contender.calls))));
+    contender.calls = std::max<int64_t>(1, int64_t(std::ceil(sample_seconds / took * double(contender.calls))));
     contender.seconds = took;
     contenders.push_back(std::move(contender));
   }
 
   /// One sample of each contender and the default's twin, in a random order.
   void round() {
-    if (regime == Regime::warm)
-      turn = rounds % work.sets();
+    bench->begin_round(rounds);
     std::vector<size_t> order; // the twin is one past the last
     for (size_t c = 0; c <= contenders.size(); ++c)
       order.push_back(c);
@@ -109,9 +94,9 @@ public:
       const bool twin = c == contenders.size();
       Contender &contender = contenders[twin ? 0 : c];
       tell(send, {Message::starting, contender.index});
-      if (regime == Regime::warm && contender.seconds < kSlowSeconds)
-        calls(contender, 1);
-      seconds[c] = calls(contender) / double(contender.calls);
+      if (bench->prepares() && contender.seconds < kSlowSeconds)
+        bench->seconds(contender.number, 1);
+      seconds[c] = bench->seconds(contender.number, contender.calls) / double(contender.calls);
       tell(send, {Message::sample, contender.index, regime, twin, rounds, seconds[c]});
     }
     for (size_t c = 0; c < contenders.size(); ++c)
@@ -132,53 +117,15 @@ public:
   int rounds_so_far() const { return rounds; }
 
 private:
-  const MeasureOptions &options;
+  std::unique_ptr<Bench> bench;
+  double sample_seconds;
   Regime regime;
   const Send &send;
-  Workload work;
-  const Problem &problem;
-  const Target &target;
-  std::vector<int64_t> extents;
-  std::vector<double> scalars;
   std::mt19937_64 random;
   std::vector<char> expected;
   std::vector<Contender> contenders; ///< the default first
+  size_t entered = 0;
   int rounds = 0;
-  int turn = 0; ///< the set of the next cold call, of all warm ones of a round
-
-  double calls(Contender &contender) { return calls(contender, contender.calls); }
-
-  /// Seconds that so many calls take. Where a call overwrites its input, that is put back between the calls, which are timed one by one.
-  double calls(Contender &contender, int64_t count) {
-    if (regime == Regime::warm)
-      contender.call.rebind(work.tensors(turn));
-    if (!work.restores()) {
-      const auto start = Clock::now();
-      for (int64_t i = 0; i < count; ++i)
-        call(contender);
-      return since(start);
-    }
-    double seconds = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      if (regime == Regime::warm)
-        work.restore(turn);
-      else if (turn == 0) // all sets at once, so that each is out of the caches again when its turn comes
-        for (int set = 0; set < work.sets(); ++set)
-          work.restore(set);
-      const auto start = Clock::now();
-      call(contender);
-      seconds += since(start);
-    }
-    return seconds;
-  }
-
-  void call(Contender &contender) {
-    if (regime == Regime::cold) {
-      contender.call.rebind(work.tensors(turn));
-      turn = turn + 1 == work.sets() ? 0 : turn + 1;
-    }
-    contender.call.run(options.threads);
-  }
 };
 
 /// The whole of a run, in the child.
@@ -205,24 +152,26 @@ std::vector<Timings> measure(const Problem &problem, const Target &target, const
                              const std::vector<bool> &same_bits, const MeasureOptions &options, const std::function<void(int)> &progress,
                              const std::function<bool()> &stop) {
   std::vector<Timings> timings(kernels.size());
-  const bool cold = options.confirms && tensor_bytes(shape) < options.rotation_bytes;
+  const Regime deciding = deciding_regime(target);
+  const bool also_cold = deciding == Regime::warm && options.confirms && tensor_bytes(shape) < options.rotation_bytes;
   const auto start = Clock::now();
   for (;;) {
     const auto work = [&](const Send &send) {
       if (options.pin)
         pin_to_cpus(options.threads);
       for (Regime regime : {Regime::warm, Regime::cold}) {
-        if (regime == Regime::cold && !cold)
+        if (regime != deciding && !(regime == Regime::cold && also_cold))
           continue;
-        Contest contest(problem, target, shape, options, regime, send);
-        const double entering = regime == Regime::cold ? options.seconds : options.seconds / 2;
+        Contest contest(options.machine->bench({problem, shape, &target, regime, options.seed, options.rotation_bytes, options.threads}),
+                        options.machine->sample_seconds(), regime, options.seed, send);
+        const double entering = regime == deciding ? options.seconds / 2 : options.seconds;
         for (size_t i = 0; i < kernels.size(); ++i)
           if (timings[i].rejected.empty() && (contest.alive() < kLeastContenders || since(start) < entering))
             contest.enter(int(i), *kernels[i], same_bits[i]);
         MeasureOptions share = options;
-        if (regime == Regime::cold)
+        if (regime != deciding)
           share.rounds = std::min(options.rounds, kColdRounds);
-        else if (cold)
+        else if (also_cold)
           share.seconds = options.seconds * 0.6;
         compete(contest, share, start);
       }

@@ -1,7 +1,7 @@
 // Times the kernels of one problem at one shape, side by side. In each round every kernel that is still alive gives one sample of at least
-// a millisecond, in a new random order, and so does the default, twice: the difference between its two samples is what noise makes. Few
-// samples for many kernels, then many for few: after each stage the slower half is dropped (successive halving; Jamieson and Talwalkar,
-// 2016).
+// a millisecond (of a fifth of one on a GPU), in a new random order, and so does the default, twice: the difference between its two samples
+// is what noise makes. Few samples for many kernels, then many for few: after each stage the slower half is dropped (successive halving;
+// Jamieson and Talwalkar, 2016).
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "autotune/contain.h"
-#include "autotune/record.h"
+#include "autotune/machine.h"
 #include "codegen/kernel.h"
 #include "codegen/target.h"
 #include "dsl/problem.h"
@@ -19,9 +19,9 @@
 namespace normforge {
 
 struct MeasureOptions {
+  const Machine *machine = &this_cpu();
   int threads = 1;
   uint64_t seed = 1;
-  double sample_seconds = 1e-3;
   double seconds = 1e9;       ///< to be kept, but for what is needed to compare at all
   int rounds = 15;            ///< of the last stage
   int survivors = 4;          ///< that reach it

@@ -35,7 +35,7 @@ void Workload::Unmap::operator()(char *data) const { ::munmap(data, bytes); }
 
 /// From page to page where a set begins with 0, as large allocations lie; some lines further for each tensor in the others.
 char *Workload::at(const Part &part, int set) const {
-  return memory.get() + set * set_bytes + part.offset + part.index * set * 3 * kLine % kPage;
+  return memory.get() + set * one_set + part.offset + part.index * set * 3 * kLine % kPage;
 }
 
 Workload::Workload(const Problem &shape, uint64_t seed, int least_sets, int64_t least_bytes) {
@@ -44,21 +44,21 @@ Workload::Workload(const Problem &shape, uint64_t seed, int least_sets, int64_t 
   for (size_t t = 0; t < program.tensors.size(); ++t)
     if (present(shape, int(t))) {
       const int64_t bytes = elements(shape, program.tensors[t]) * info(*shape.dtypes[t]).bytes;
-      parts[t] = {set_bytes, bytes, int64_t(t), *shape.dtypes[t]};
-      set_bytes += round_up(bytes, kPage) + 2 * kPage; // room to move, and a page between
+      parts[t] = {one_set, bytes, int64_t(t), *shape.dtypes[t]};
+      one_set += round_up(bytes, kPage) + 2 * kPage; // room to move, and a page between
     }
   for (const auto &[output, input] : shape.in_place)
     parts[size_t(output)] = parts[size_t(input)];
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     const bool in_place = std::ranges::any_of(shape.in_place, [&](const auto &pair) { return pair.first == int(t); });
     if (parts[t].bytes && (program.tensors[t].role == Tensor::inout || in_place))
-      overwritten.push_back(parts[t]);
+      rewritten.push_back(parts[t]);
     else if (parts[t].bytes && program.tensors[t].role == Tensor::output)
-      outputs.push_back(parts[t]);
+      written.push_back(parts[t]);
   }
-  set_bytes = std::max(set_bytes, kPage);
-  count = int(std::max<int64_t>(least_sets, (least_bytes + set_bytes - 1) / set_bytes));
-  const size_t bytes = size_t(count) * size_t(set_bytes);
+  one_set = std::max(one_set, kPage);
+  count = int(std::max<int64_t>(least_sets, (least_bytes + one_set - 1) / one_set));
+  const size_t bytes = size_t(count) * size_t(one_set);
   void *mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED)
     throw UserError("'" + to_text(shape) + "': cannot get " + std::to_string(bytes >> 20) + " MiB to measure it: " + std::strerror(errno));
@@ -88,7 +88,7 @@ void Workload::fill(const Problem &shape, uint64_t seed, const std::vector<Part>
       std::memcpy(data + done, data, size_t(std::min(period, parts[t].bytes - done)));
   }
   poison(0);
-  for (const Part &part : overwritten)
+  for (const Part &part : rewritten)
     pristine.insert(pristine.end(), at(part, 0), at(part, 0) + part.bytes);
   for (int set = 1; set < count; ++set)
     for (const Part &part : parts)
@@ -97,20 +97,20 @@ void Workload::fill(const Problem &shape, uint64_t seed, const std::vector<Part>
 
 void Workload::restore(int set) const {
   const char *from = pristine.data();
-  for (const Part &part : overwritten) {
+  for (const Part &part : rewritten) {
     std::memcpy(at(part, set), from, size_t(part.bytes));
     from += part.bytes;
   }
 }
 
 void Workload::poison(int set) const {
-  for (const Part &part : outputs)
+  for (const Part &part : written)
     std::memset(at(part, set), 0xff, size_t(part.bytes));
 }
 
 std::vector<char> Workload::results(int set) const {
   std::vector<char> bytes;
-  for (const std::vector<Part> *parts : {&overwritten, &outputs})
+  for (const std::vector<Part> *parts : {&rewritten, &written})
     for (const Part &part : *parts)
       bytes.insert(bytes.end(), at(part, set), at(part, set) + part.bytes);
   return bytes;
@@ -120,7 +120,7 @@ bool Workload::same(const std::vector<char> &a, const std::vector<char> &b) cons
   if (a == b)
     return true;
   int64_t begin = 0;
-  for (const std::vector<Part> *parts : {&overwritten, &outputs})
+  for (const std::vector<Part> *parts : {&rewritten, &written})
     for (const Part &part : *parts) {
       for (size_t i = 0; i < size_t(part.bytes / info(part.dtype).bytes); ++i) {
         const double x = load_element(part.dtype, a.data() + begin, i), y = load_element(part.dtype, b.data() + begin, i);

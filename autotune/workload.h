@@ -18,6 +18,12 @@ inline constexpr int64_t kMostRotation = 256 << 20; ///< bytes
 
 class Workload {
 public:
+  /// A tensor's place in a set.
+  struct Part {
+    int64_t offset = 0, bytes = 0, index = 0;
+    DType dtype = DType::f32;
+  };
+
   /// At least `least_sets` sets and `least_bytes` of them for a problem of fixed extents, filled from `seed`. Tensors lie otherwise to each
   /// other in each set. Throws UserError when there is no memory.
   Workload(const Problem &shape, uint64_t seed, int least_sets, int64_t least_bytes = 0);
@@ -26,7 +32,7 @@ public:
   /// By tensor of the norm; null: absent.
   const std::vector<void *> &tensors(int set) const { return pointers[size_t(set)]; }
 
-  bool restores() const { return !overwritten.empty(); }
+  bool restores() const { return !rewritten.empty(); }
   /// Puts back what calls overwrite.
   void restore(int set) const;
   /// Fills pure outputs, so that what a call does not write shows.
@@ -37,21 +43,26 @@ public:
   /// Whether two of those are the same values, bit by bit; NaNs count as equal.
   bool same(const std::vector<char> &, const std::vector<char> &) const;
 
+  /// For who keeps a copy of it elsewhere: all sets as one block, the first one's bytes at its start, and where the parts lie in it that
+  /// calls write: inputs that they overwrite, and memory that they only write.
+  const char *data() const { return memory.get(); }
+  size_t bytes() const { return size_t(count) * set_bytes(); }
+  size_t set_bytes() const { return size_t(one_set); }
+  const std::vector<Part> &overwritten() const { return rewritten; }
+  const std::vector<Part> &outputs() const { return written; }
+  size_t offset(const Part &part, int set) const { return size_t(at(part, set) - memory.get()); }
+
 private:
-  struct Part {
-    int64_t offset = 0, bytes = 0, index = 0;
-    DType dtype = DType::f32;
-  };
   struct Unmap {
     size_t bytes = 0;
     void operator()(char *) const;
   };
   int count = 1;
-  int64_t set_bytes = 0;
+  int64_t one_set = 0; ///< bytes
   std::unique_ptr<char, Unmap> memory{nullptr, Unmap{}};
   std::vector<std::vector<void *>> pointers;
-  std::vector<Part> overwritten, outputs; ///< within a set: inputs that a call writes, and memory that it only writes
-  std::vector<char> pristine;             ///< bytes of `overwritten`, one after the other
+  std::vector<Part> rewritten, written;
+  std::vector<char> pristine; ///< bytes of `rewritten`, one after the other
 
   char *at(const Part &, int set) const;
   void fill(const Problem &shape, uint64_t seed, const std::vector<Part> &parts);

@@ -1,8 +1,7 @@
 // normforge build: a static library of kernels for the problems of a file.
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
-#include <optional>
+#include <functional>
 #include <set>
 #include <unistd.h>
 
@@ -20,7 +19,8 @@ namespace normforge::cli {
 namespace {
 
 struct BuildFlags {
-  std::string problems, directory, name, targets = "x86-64-v2,x86-64-v3,x86-64-v4", cache, depfile, lock, device;
+  std::string problems, directory, name, targets = "x86-64-v2,x86-64-v3,x86-64-v4", cache, depfile, lock;
+  std::vector<std::string> devices;
   int jobs = 0;
   std::string require;
   bool require_complete = false, no_lock = false, same_bits = false;
@@ -61,22 +61,56 @@ std::string dependencies(const std::string &library, const BuildFlags &flags, co
   return rule + "\n";
 }
 
+/// What the library is for: what was named, and with a lockfile of its own, this machine's CPU where none was.
+std::vector<Device> devices_for(const BuildFlags &flags) {
+  std::vector<Device> devices;
+  for (const std::string &text : flags.devices) {
+    devices.push_back(parse_fingerprint(text));
+    if (std::ranges::count(devices, devices.back().gpu(), &Device::gpu) > 1)
+      throw UserError("--device " + text + ": got two devices of a kind; name one CPU, one GPU, or both");
+  }
+  if (!flags.lock.empty() && std::ranges::all_of(devices, &Device::gpu))
+    devices.push_back(this_device());
+  return devices;
+}
+
+/// Takes choices away that were measured under another order of sums than the CPU's, which --same-bits gives to GPUs; tells of each.
+void keep_same_bits(std::vector<KernelChoice> &choices, const std::vector<const Target *> &targets,
+                    const std::function<void(const std::string &)> &note) {
+  const Target *cpu = nullptr;
+  for (const Target *target : targets)
+    if (!target->gpu() && (!cpu || target->level > cpu->level))
+      cpu = target;
+  std::erase_if(choices, [&](const KernelChoice &choice) {
+    if (!cpu || !choice.target->gpu())
+      return false;
+    const Numerics wanted = pinned_numerics(choice.problem, *cpu);
+    if (choice.schedule.numerics == wanted)
+      return false;
+    note("'" + to_text(choice.problem) + "' for " + std::string(choice.target->name) +
+         ": not used, the default serves: numerics half: locked for '" + to_text(choice.schedule.numerics) + "', --same-bits wants '" +
+         to_text(wanted) + "'");
+    return true;
+  });
+}
+
 /// What the lockfile, or the one that comes with normforge, has for the problems; says on stderr what it has and cannot give.
 std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, const std::vector<const Target *> &targets,
                                       const BuildFlags &flags) {
   const bool own = !flags.lock.empty();
   const std::string name = own ? flags.lock : "the lockfile of common sizes";
-  std::optional<Device> device;
-  if (own || !flags.device.empty())
-    device = flags.device.empty() ? this_device() : parse_fingerprint(flags.device);
-  const Device *of = device ? &*device : nullptr;
+  const std::vector<Device> devices = devices_for(flags);
+  const auto cpu = std::ranges::find(devices, false, &Device::gpu);
   LockedChoices locked =
-      locked_choices(own ? parse_lockfile(read_file(flags.lock), flags.lock) : common_lockfile(of), problems, targets, of);
+      locked_choices(own ? parse_lockfile(read_file(flags.lock), flags.lock) : common_lockfile(cpu == devices.end() ? nullptr : &*cpu),
+                     problems, targets, devices);
   for (const std::string &note : locked.notes)
     warn(name + ": " + note);
   if (flags.require_complete && !locked.missing.empty())
     throw UserError(name + ": has no schedule for all of " + joined(locked.missing, ", ") +
                     "; tune them, or leave out --require-complete for the default ones");
+  if (flags.same_bits)
+    keep_same_bits(locked.choices, targets, [&](const std::string &note) { warn(name + ": " + note); });
   if (!own) // nobody chose them: where a numerics half has changed since they were tuned, they are no reason to fail
     std::erase_if(locked.choices,
                   [](const KernelChoice &choice) { return choice.schedule.numerics != pinned_numerics(choice.problem, *choice.target); });
@@ -92,10 +126,8 @@ void build(const BuildFlags &flags) {
                          .same_bits = flags.same_bits,
                          .require_cubin = !flags.require.empty(),
                          .progress = show_progress};
-  std::vector<const Target *> measured; // targets that schedules are tuned for
-  std::ranges::remove_copy_if(options.targets, std::back_inserter(measured), &Target::gpu);
   if (!flags.no_lock) {
-    options.choices = choices_for(problems, measured, flags);
+    options.choices = choices_for(problems, options.targets, flags);
     options.schedules = flags.lock.empty() ? "common" : "lockfile";
   }
   check_library_name(flags.name);
@@ -171,10 +203,11 @@ void add_build(CLI::App &program) {
           ->excludes(lock);
   verb->add_flag("--require-complete", flags->require_complete, "Fail where the lockfile has no schedule for all of a problem on a target")
       ->excludes(no_lock);
-  verb->add_option("--device", flags->device,
-                   "Device that the library is for, as 'normforge devices' says it: schedules must have been measured on one of its class "
-                   "(default: with --lock this machine, else any)")
+  verb->add_option("--device", flags->devices,
+                   "CPU or GPU that the library is for, as 'normforge devices' or Records say it: schedules must have been measured on one "
+                   "of its class; may be given for both (default: with --lock this machine's CPU, else any)")
       ->type_name("FINGERPRINT")
+      ->allow_extra_args(false)
       ->excludes(no_lock);
   verb->callback([flags] { build(*flags); });
 }

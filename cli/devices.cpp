@@ -21,7 +21,7 @@ void devices(bool json) {
     for (int64_t bytes : device.cache)
       caches.push_back(bytes);
     return print_json(llvm::json::Object{{"fingerprint", fingerprint(device)},
-                                         {"cpu", device.cpu},
+                                         {"cpu", device.name},
                                          {"level", device.level},
                                          {"cores", device.cores},
                                          {"caches", std::move(caches)},

@@ -106,13 +106,22 @@ std::optional<int> gpu_of(const std::string &device) {
   return number;
 }
 
+/// What that GPU runs best.
+const Target &target_of_gpu(int gpu) {
+  try {
+    return gpu_target(gpu);
+  } catch (const NoGpu &error) {
+    throw UserError(std::string(error.what()) + "; give --device emulator to run a GPU's kernel without one");
+  }
+}
+
 /// What the kernel is compiled for: on the emulator, a GPU.
 const Target &target_of(const Options &options, std::optional<int> gpu) {
   const bool emulated = options.device == "emulator";
   if (!gpu && !emulated && options.device != "cpu")
     throw UserError("--device " + options.device + ": expected cpu, emulator, or a GPU such as cuda:0");
   const Target &target = !options.target.empty() ? find_target(options.target)
-                         : gpu                   ? gpu_target(*gpu)
+                         : gpu                   ? target_of_gpu(*gpu)
                          : emulated              ? find_target(kEmulatedTarget)
                                                  : host_target();
   if ((emulated || gpu) != target.gpu())

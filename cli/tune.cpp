@@ -62,9 +62,12 @@ void make_pack(const std::vector<Problem> &problems, const SearchOptions &option
   ProgressLine line;
   const PackSummary made = write_pack(problems, options, directory, [&](const Progress &at) { line.show(at); });
   line.clear();
+  if (!made.no_machine_code.empty())
+    warn("warning: the pack has PTX alone, which the GPU's driver compiles: " + made.no_machine_code);
   const std::string rejected = made.gated ? llvm::formatv(" ({0} rejected)", made.rejected).str() : std::string(", to be checked there,");
-  print(llvm::formatv("{0}: {1} problems, {2} candidates{3} for {4}; copy it to a machine of that level and start {0}/run there\n",
-                      directory, made.problems, made.candidates, rejected, options.target->name)
+  print(llvm::formatv("{0}: {1} problems, {2} candidates{3} for {4}; copy it to a machine {5} and start {0}/run there\n", directory,
+                      made.problems, made.candidates, rejected, options.target->name,
+                      options.target->gpu() ? "with such a GPU" : "of that level")
             .str());
 }
 
@@ -74,9 +77,9 @@ void tune(const TuneFlags &flags) {
     throw UserError(flags.problems + ": there is no problem to tune; write a line such as 'layer_norm cols=768'");
   SearchOptions options;
   options.target = &chosen_target(flags.target);
-  if (options.target->backend != "x86")
-    throw UserError("target " + std::string(options.target->name) +
-                    ": nothing here measures GPU kernels; give a CPU level such as x86-64-v3");
+  if (options.target->gpu() && flags.pack.empty())
+    throw UserError("--target " + std::string(options.target->name) +
+                    ": GPU kernels are measured by a pack; give --pack DIR, and start DIR/run on a machine with such a GPU");
   options.backend = &backend_for(*options.target);
   options.effort = effort_named(flags.effort);
   options.budget_seconds = flags.budget.empty() ? 0 : budget_seconds(flags.budget);
@@ -133,10 +136,13 @@ void add_tune(CLI::App &program) {
       "reads. Ctrl-C keeps what was measured, and --resume goes on.\n"
       "Example:\n"
       "  normforge tune norms.problems --budget 10m --db norms.db --lock norms.lock\n"
-      "  normforge tune norms.problems --target x86-64-v3 --pack pack, then pack/run on a machine that runs it, then normforge db merge");
+      "  normforge tune norms.problems --target x86-64-v3 --pack pack, then pack/run on a machine that runs it, then normforge db merge\n"
+      "  normforge tune norms.problems --target sm_90 --pack pack, likewise on a machine with a GPU");
   auto flags = std::make_shared<TuneFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
-  verb->add_option("--target", flags->target, "CPU level to tune for (default: the best that this machine runs)")->type_name("TARGET");
+  verb->add_option("--target", flags->target,
+                   "CPU level to tune for (default: the best that this machine runs); with --pack a GPU architecture, too")
+      ->type_name("TARGET");
   verb->add_option("--effort", flags->effort,
                    "estimate: the cost model alone; quick: 10 s a problem at most; patient: a minute; exhaustive: every schedule")
       ->type_name("EFFORT")

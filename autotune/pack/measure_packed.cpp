@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "autotune/device.h"
 #include "autotune/gate.h"
 #include "dsl/error.h"
 
@@ -12,7 +11,7 @@ namespace {
 constexpr double kLimitSeconds = 10; ///< after which a silent kernel counts as hung
 
 /// Rejects the trials that do not pass.
-void gate(const PackedProblem &packed, std::vector<Trial> &trials) {
+void gate(const Machine &machine, const PackedProblem &packed, std::vector<Trial> &trials) {
   if (std::ranges::all_of(packed.candidates, &PackedCandidate::gated))
     return;
   const Problem small = gate_problem(packed.problem);
@@ -24,7 +23,7 @@ void gate(const PackedProblem &packed, std::vector<Trial> &trials) {
       entrants.push_back({smaller ? &*packed.candidates[i].gate : &trials[i].kernel, trials[i].same_bits});
       of.push_back(i);
     }
-  const std::vector<Verdict> verdicts = pass_gate(small, entrants, kLimitSeconds, nullptr);
+  const std::vector<Verdict> verdicts = pass_gate(small, entrants, kLimitSeconds, nullptr, machine);
   for (size_t i = 0; i < verdicts.size(); ++i) {
     trials[of[i]].rejected = verdicts[i].rejected;
     trials[of[i]].deviation = verdicts[i].deviation;
@@ -33,22 +32,21 @@ void gate(const PackedProblem &packed, std::vector<Trial> &trials) {
 
 } // namespace
 
-void check_runs_here(const PackedProblem &packed) {
-  const std::string again = "; make one with 'normforge tune PROBLEMS --target " + std::string(host_target().name) + " --pack DIR'";
-  if (packed.backend != host_target().backend)
-    throw UserError("the pack is for " + packed.target + ", and this runner measures on CPUs" + again);
-  if (!runs_here(find_target(packed.target)))
-    throw UserError("the pack is for " + packed.target + ", and this machine runs " + std::string(host_target().name) + " at most" + again);
+void check_runs_on(const Machine &machine, const PackedProblem &packed) {
+  if (const std::string reason = machine.cannot_run(find_target(packed.target)); !reason.empty())
+    throw UserError("the pack is for " + packed.target + ", and " + reason + "; make one with 'normforge tune PROBLEMS --target " +
+                    machine.device().level + " --pack DIR'");
 }
 
-PackedResult measure_packed(const PackedProblem &packed, const std::string &path, const Trials::Tell &tell) {
-  check_runs_here(packed);
+PackedResult measure_packed(const Machine &machine, const PackedProblem &packed, const std::string &path, const Trials::Tell &tell) {
+  check_runs_on(machine, packed);
   std::vector<Trial> trials;
   for (const PackedCandidate &candidate : packed.candidates)
     trials.push_back({candidate.kernel.schedule, candidate.kernel, candidate.same_bits, candidate.deviation, ""});
-  const Question question{packed.problem, packed.target, packed.compiler, fingerprint(this_device()), trials.front().schedule, "",
+  const Question question{packed.problem, packed.target, packed.compiler, fingerprint(machine.device()), trials.front().schedule, "",
                           packed.threads};
-  const TrialOptions options{.search_rounds = packed.search_rounds,
+  const TrialOptions options{.machine = &machine,
+                             .search_rounds = packed.search_rounds,
                              .confirm_rounds = packed.confirm_rounds,
                              .seconds = packed.seconds,
                              .seed = packed.seed,
@@ -59,7 +57,7 @@ PackedResult measure_packed(const PackedProblem &packed, const std::string &path
   PackedResult result;
   result.known = Trials(question, find_target(packed.target), trials, options, known).complete();
   if (!result.known) {
-    gate(packed, trials);
+    gate(machine, packed, trials);
     Trials(question, find_target(packed.target), trials, options, known).run(tell);
   }
   result.rejected = int(std::ranges::count_if(trials, [](const Trial &trial) { return !trial.rejected.empty(); }));

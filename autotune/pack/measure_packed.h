@@ -5,13 +5,14 @@
 #include <functional>
 #include <string>
 
+#include "autotune/machine.h"
 #include "autotune/pack/packed_problem.h"
 #include "autotune/pack/trials.h"
 
 namespace normforge {
 
-/// Throws UserError when this machine cannot run what the pack holds: kernels for another kind of device, or for a level that it lacks.
-void check_runs_here(const PackedProblem &);
+/// Throws UserError when the machine cannot run what the pack holds: kernels for another kind of device, or for a level that it lacks.
+void check_runs_on(const Machine &, const PackedProblem &);
 
 /// How a problem ended.
 struct PackedResult {
@@ -19,7 +20,7 @@ struct PackedResult {
   bool known = false;          ///< there was nothing left to do
 };
 
-/// Appends Records to `database` as they come. Throws UserError: see check_runs_here(), and a database that cannot be written.
-PackedResult measure_packed(const PackedProblem &, const std::string &database, const Trials::Tell &tell);
+/// Appends Records to `database` as they come. Throws UserError: see check_runs_on(), and a database that cannot be written.
+PackedResult measure_packed(const Machine &, const PackedProblem &, const std::string &database, const Trials::Tell &tell);
 
 } // namespace normforge

@@ -2,6 +2,7 @@
 
 #include "autotune/checked_line.h"
 #include "codegen/kernel_file.h"
+#include "codegen/target.h"
 #include "dsl/error.h"
 #include "llvm/Support/JSON.h"
 
@@ -71,7 +72,7 @@ Kernel take_kernel(std::string_view &rest, int64_t bytes, const std::string &tar
   if (bytes < 0 || uint64_t(bytes) > rest.size())
     throw UserError("it is cut short");
   std::optional<Kernel> kernel = parse_kernel(rest.substr(0, size_t(bytes)));
-  if (!kernel || kernel->target != target || kernel->image.empty())
+  if (!kernel || kernel->target != target || (kernel->image.empty() && (kernel->object.empty() || !find_target(target).gpu())))
     throw UserError("a kernel's checksum does not match");
   rest.remove_prefix(size_t(bytes));
   return std::move(*kernel);

@@ -16,7 +16,7 @@
 namespace normforge {
 
 struct PackedCandidate {
-  Kernel kernel;              ///< without its object
+  Kernel kernel;              ///< without its object, but for a GPU's that has no image
   std::optional<Kernel> gate; ///< what the gate tries in its place, where that is another one
   bool same_bits = true;      ///< it has the default's numerics half
   bool gated = false;         ///< it passed the gate where the pack was made; else it must where it is measured

@@ -1,11 +1,18 @@
 #include "autotune/pack/runner.h"
 
-// The assembler reads the file: no C array of megabytes to compile. The build names it, and rebuilds this file when it changes.
-asm(".section .rodata\n.balign 16\nnormforge_runner:\n.incbin \"" NORMFORGE_RUNNER "\"\nnormforge_runner_end:\n.previous\n");
-extern "C" __attribute__((visibility("hidden"))) const char normforge_runner[], normforge_runner_end[];
+// The assembler reads the files: no C arrays of megabytes to compile. The build names them, and rebuilds this file when they change.
+#define EMBED(symbol, file) asm(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" file "\"\n" #symbol "_end:\n.previous\n")
+EMBED(normforge_cpu_runner, NORMFORGE_RUNNER);
+EMBED(normforge_gpu_runner, NORMFORGE_GPU_RUNNER);
+extern "C" __attribute__((visibility("hidden"))) const char normforge_cpu_runner[], normforge_cpu_runner_end[], normforge_gpu_runner[],
+    normforge_gpu_runner_end[];
 
 namespace normforge {
 
-std::string_view runner() { return {normforge_runner, normforge_runner_end}; }
+std::string_view runner(const Target &target) {
+  if (target.gpu())
+    return {normforge_gpu_runner, normforge_gpu_runner_end};
+  return {normforge_cpu_runner, normforge_cpu_runner_end};
+}
 
 } // namespace normforge

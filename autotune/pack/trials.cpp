@@ -96,7 +96,8 @@ void Trials::time(const Problem &shape, const std::vector<size_t> &entrants, boo
   std::vector<Entry> entries;
   for (size_t i : all)
     entries.push_back({key(shape, trials[i]), &trials[i].kernel, trials[i].same_bits, trials[i].deviation});
-  const MeasureOptions how{.seed = options.seed,
+  const MeasureOptions how{.machine = options.machine,
+                           .seed = options.seed,
                            .seconds = seconds,
                            .rounds = confirms ? options.confirm_rounds : options.search_rounds,
                            .confirms = confirms,

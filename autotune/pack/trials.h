@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "autotune/choose.h"
+#include "autotune/machine.h"
 #include "codegen/kernel.h"
 #include "codegen/target.h"
 
@@ -25,6 +26,7 @@ struct Trial {
 };
 
 struct TrialOptions {
+  const Machine *machine;
   int search_rounds = 0, confirm_rounds = 0; ///< of the last stage at a shape
   double seconds = 0;                        ///< for the problem, to be kept, but for what is needed to compare at all
   uint64_t seed = 1;

@@ -62,15 +62,38 @@ private:
   std::string place, path;
 };
 
+/// What it runs from is enough.
+void drop_object(Kernel &kernel) {
+  if (!kernel.image.empty())
+    kernel.object.clear();
+}
+
 PackedCandidate packed(const Candidates &candidates, size_t index, bool gated) {
   const Candidate &candidate = candidates[index];
   PackedCandidate made{
       candidate.kernel, {}, candidate.schedule.numerics == candidates[0].schedule.numerics, gated, candidate.verdict.deviation};
-  made.kernel.object.clear();
+  drop_object(made.kernel);
   if (!gated)
     made.gate = candidates.gate_kernel(index);
   if (made.gate)
-    made.gate->object.clear();
+    drop_object(*made.gate);
+  return made;
+}
+
+/// All candidates that are not rejected.
+std::vector<PackedCandidate> packed(const Candidates &candidates, bool gated) {
+  std::vector<PackedCandidate> made;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    std::string rejected = candidates[i].verdict.rejected;
+    try {
+      if (rejected.empty())
+        made.push_back(packed(candidates, i, gated));
+    } catch (const UserError &error) { // the gate's kernel does not compile
+      rejected = error.what();
+    }
+    if (i == 0 && !rejected.empty())
+      throw UserError("the default schedule is rejected: " + rejected);
+  }
   return made;
 }
 
@@ -113,18 +136,17 @@ PackSummary write_pack(std::span<const Problem> problems, const SearchOptions &o
     made.search_rounds = effort.search_rounds;
     made.confirm_rounds = effort.confirm_rounds;
     made.seconds = options.budget_seconds > 0 ? options.budget_seconds / double(problems.size()) : effort.seconds;
-    for (size_t i = 0; i < candidates.size(); ++i) {
-      if (candidates[i].verdict.rejected.empty())
-        made.candidates.push_back(packed(candidates, i, summary.gated));
-      else if (i == 0)
-        throw UserError("'" + state.text + "': the default schedule is rejected: " + candidates[0].verdict.rejected);
-      else
-        ++summary.rejected;
+    try {
+      made.candidates = packed(candidates, summary.gated);
+    } catch (const UserError &error) {
+      throw UserError("'" + state.text + "': " + error.what());
     }
+    summary.no_machine_code = candidates.no_machine_code();
     summary.candidates += int(made.candidates.size());
+    summary.rejected += int(candidates.size() - made.candidates.size());
     draft.write(file_name(made), to_bytes(made));
   }
-  draft.write("run", std::string(runner()));
+  draft.write("run", std::string(runner(*options.target)));
   draft.finish();
   return summary;
 }

@@ -29,8 +29,10 @@ KernelCall::KernelCall(const Problem &problem, std::vector<int64_t> extents, con
   const Program &program = problem_.norm->program;
   for (size_t t = 0; t < program.tensors.size(); ++t)
     buffers_.push_back(make_buffer(int(t)));
-  for (const auto &[output, input] : problem_.in_place)
+  for (const auto &[output, input] : problem_.in_place) {
+    buffers_[size_t(output)].bytes = 0;
     buffers_[size_t(output)].data = buffers_[size_t(input)].data;
+  }
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     args_.tensors[t] = buffers_[t].data;
     for (size_t axis = 0; axis < program.axes.size(); ++axis)
@@ -74,6 +76,7 @@ KernelCall::Buffer KernelCall::make_buffer(int tensor) const {
   const size_t offset = size_t(options_.offset) * element, bytes = offset + size_t(elements) * element;
   buffer.memory = Guarded(bytes, options_.side);
   std::memset(buffer.memory.data(), 0xff, bytes); // a NaN in every dtype that has one: what is not written shows
+  buffer.bytes = bytes;
   buffer.data = buffer.memory.data() + offset;
   return buffer;
 }
@@ -108,6 +111,13 @@ void KernelCall::run(const Kernel &kernel, const LoadedKernel &loaded) {
     }
   }
 }
+
+KernelCall::Place KernelCall::place(int tensor) const {
+  const Buffer &buffer = buffers_[size_t(tensor)];
+  return {buffer.memory.data(), buffer.data, buffer.bytes};
+}
+
+std::vector<double> KernelCall::scalars() const { return {args_.scalars, args_.scalars + problem_.norm->program.scalars.size()}; }
 
 double KernelCall::value(const std::string &tensor, size_t index) const {
   const int t = problem_.norm->program.tensor_named(tensor);

@@ -28,6 +28,17 @@ public:
   /// Runs every step.
   void run(const Kernel &, const LoadedKernel &);
 
+  /// Where a tensor lies: all of its memory, and its first element. Null: absent.
+  struct Place {
+    char *memory = nullptr, *data = nullptr;
+    size_t bytes = 0; ///< of the memory; 0: it shares an input's
+  };
+  Place place(int tensor) const;
+  const std::vector<int64_t> &strides(int tensor) const { return buffers_[size_t(tensor)].strides; }
+  const std::vector<int64_t> &extents() const { return extents_; }
+  const Problem &problem() const { return problem_; }
+  std::vector<double> scalars() const;
+
   /// Element of a tensor, by row-major index over its declared axes.
   double value(const std::string &tensor, size_t index) const;
   size_t size(const std::string &tensor) const;
@@ -39,7 +50,8 @@ private:
   struct Buffer {
     Guarded memory;
     std::vector<int64_t> strides; // by axis of the norm
-    char *data = nullptr;         // own memory, or that of the input it shares
+    size_t bytes = 0;             // of own memory
+    char *data = nullptr;         // in it, or in that of the input it shares
   };
   const Problem problem_;
   std::vector<int64_t> extents_;

@@ -21,4 +21,10 @@ void CallArguments::set(const std::vector<int64_t> &extents, const std::vector<d
 
 void CallArguments::point(size_t tensor, uintptr_t address) { put(table.pointer_offset(int(tensor)), address); }
 
+void CallArguments::stride(size_t tensor, const std::vector<int64_t> &by_axis) {
+  for (const ArgsField &field : table.fields())
+    if (field.kind == ArgsField::stride && field.index == int(tensor))
+      put(field.offset, by_axis[size_t(field.axis)]);
+}
+
 } // namespace normforge

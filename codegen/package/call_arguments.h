@@ -18,6 +18,8 @@ public:
   void set(const std::vector<int64_t> &extents, const std::vector<double> &scalars);
   /// An address on the machine that the call runs on; 0: absent.
   void point(size_t tensor, uintptr_t address);
+  /// By axis of the norm, in elements, where the function lets them be said.
+  void stride(size_t tensor, const std::vector<int64_t> &by_axis);
 
   const void *data() const { return memory.data(); }
 

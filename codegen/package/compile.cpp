@@ -12,19 +12,32 @@
 namespace normforge {
 namespace {
 
-/// Gives a GPU's kernel its machine code; says why where there is none.
-std::string assemble(Kernel &kernel, const Target &target, const Assembling *assembling) {
-  if (!target.gpu() || !assembling || assembling->ptxas.empty())
-    return "";
-  try {
-    kernel.image = cubin_of(kernel, target, assembling->ptxas);
-    return "";
-  } catch (const UserError &error) {
-    return error.what();
-  }
+std::string key_of(const SweepPlan &plan, const Schedule &schedule, const Target &target, const Assembling *assembling) {
+  return kernel_key(plan, schedule, target, target.gpu() && assembling ? assembling->version : "");
+}
+
+CompiledKernel find_or_compile(const std::string &key, const Backend &backend, const SweepPlan &plan, const Schedule &schedule,
+                               const Target &target, const KernelCache &cache, const Assembling *assembling) {
+  if (auto kept = cache.find(key))
+    return {std::move(*kept), true, ""};
+  CompiledKernel made{backend.compile(plan, schedule, target, "kernel")};
+  if (target.gpu() && assembling && !assembling->ptxas.empty())
+    try {
+      made.kernel.image = cubin_of(made.kernel, target, assembling->ptxas);
+    } catch (const UserError &error) {
+      made.refusal = error.what();
+    }
+  if (made.refusal.empty())
+    cache.store(key, made.kernel);
+  return made;
 }
 
 } // namespace
+
+CompiledKernel compile_kernel(const Backend &backend, const SweepPlan &plan, const Schedule &schedule, const Target &target,
+                              const KernelCache &cache, const Assembling *assembling) {
+  return find_or_compile(key_of(plan, schedule, target, assembling), backend, plan, schedule, target, cache, assembling);
+}
 
 Assembling find_assembler() {
   Assembling found{.ptxas = find_ptxas()};
@@ -46,19 +59,17 @@ std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selec
   struct Unit {
     std::string key;
     const SelectedKernel *from;
-    Kernel kernel;
+    CompiledKernel made;
     std::exception_ptr error;
-    std::string refusal; ///< of the assembler
   };
   std::map<std::string, size_t> unit_of_key;
   std::vector<Unit> units;
   std::vector<size_t> unit_of(selected.size());
   for (size_t i = 0; i < selected.size(); ++i) {
-    const Target &target = *selected[i]->target;
-    std::string key = kernel_key(*selected[i]->plan, selected[i]->schedule, target, target.gpu() && assembling ? assembling->version : "");
+    std::string key = key_of(*selected[i]->plan, selected[i]->schedule, *selected[i]->target, assembling);
     const auto [found, added] = unit_of_key.try_emplace(key, units.size());
     if (added)
-      units.push_back({std::move(key), selected[i], {}, {}, {}});
+      units.push_back({std::move(key), selected[i], {}, {}});
     unit_of[i] = found->second;
   }
 
@@ -69,25 +80,16 @@ std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selec
   const auto work = [&] {
     for (size_t i; !failed && (i = next++) < units.size();) {
       Unit &unit = units[i];
-      bool compiled = false;
       try {
-        if (auto kept = cache.find(unit.key)) {
-          unit.kernel = std::move(*kept);
-        } else {
-          const SelectedKernel &from = *unit.from;
-          unit.kernel = backend_for(*from.target).compile(*from.plan, from.schedule, *from.target, "kernel");
-          compiled = true;
-          unit.refusal = assemble(unit.kernel, *from.target, assembling);
-          if (unit.refusal.empty()) // what is missing may come later
-            cache.store(unit.key, unit.kernel);
-        }
+        const SelectedKernel &from = *unit.from;
+        unit.made = find_or_compile(unit.key, backend_for(*from.target), *from.plan, from.schedule, *from.target, cache, assembling);
       } catch (...) {
         unit.error = std::current_exception();
         failed = true;
         return;
       }
       const std::lock_guard lock(reporting);
-      ++(compiled ? state.compiled : state.cached);
+      ++(unit.made.cached ? state.cached : state.compiled);
       if (progress)
         progress(state);
     }
@@ -106,9 +108,9 @@ std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selec
       std::rethrow_exception(unit.error);
   for (const Unit &unit : units)
     if (assembling && assembling->refusal.empty())
-      assembling->refusal = unit.refusal;
+      assembling->refusal = unit.made.refusal;
   for (const size_t unit : unit_of)
-    kernels.push_back(units[unit].kernel);
+    kernels.push_back(units[unit].made.kernel);
   return kernels;
 }
 

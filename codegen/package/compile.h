@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "codegen/backend.h"
 #include "codegen/package/kernel_cache.h"
 #include "codegen/package/selection.h"
 
@@ -24,6 +25,17 @@ struct Assembling {
 
 /// The assembler of this machine, or why it is of no use.
 Assembling find_assembler();
+
+/// A kernel that was in the cache, or was compiled and is there now, unless it lacks machine code that may come later.
+struct CompiledKernel {
+  Kernel kernel;
+  bool cached = false;
+  std::string refusal; ///< the assembler's; empty: it gave its code, or there is none to ask
+};
+
+/// With entry points called `kernel`, `kernel_1`, …. `assembling`: what gives a GPU's kernel its machine code; null: it gets none.
+CompiledKernel compile_kernel(const Backend &, const SweepPlan &, const Schedule &, const Target &, const KernelCache &,
+                              const Assembling *assembling);
 
 /// Kernels for `selected`, in its order, with entry points called `kernel`, `kernel_1`, …; equal ones are compiled once. `jobs` threads, 0:
 /// one per core. `progress` is called as kernels come in, by one thread at a time. Throws the first error by the kernels' order; kernels

@@ -25,7 +25,7 @@ constexpr int64_t kMostBytes = 24 << 20; ///< of a call that is tried
 LoadedLibrary library(const std::string &name, const Problem &problem, const std::vector<const Target *> &targets, const Lockfile &lockfile,
                       const std::string &cache) {
   LibraryOptions options{.name = name, .targets = targets, .cache = cache, .jobs = 2};
-  options.choices = locked_choices(lockfile, std::span(&problem, 1), targets, nullptr).choices;
+  options.choices = locked_choices(lockfile, std::span(&problem, 1), targets, {}).choices;
   return LoadedLibrary(name, make_library({problem}, options).files.front().bytes);
 }
 

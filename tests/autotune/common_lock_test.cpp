@@ -39,7 +39,7 @@ TEST(CommonLock, ServesEveryProblemThatItIsAbout) {
       const Target &target = find_target(entry.target);
       EXPECT_TRUE(std::ranges::any_of(problems, [&](const Problem &common) { return lies_within(problem, common); })) << entry.problem;
       const Target *targets[] = {&target};
-      const LockedChoices locked = locked_choices(lockfile, std::span(&problem, 1), targets, nullptr);
+      const LockedChoices locked = locked_choices(lockfile, std::span(&problem, 1), targets, {});
       EXPECT_TRUE(locked.missing.empty()) << entry.problem;
       EXPECT_EQ(locked.notes, std::vector<std::string>());
       for (const KernelChoice &choice : locked.choices) {
@@ -54,7 +54,7 @@ TEST(CommonLock, IsChosenByClassAndName) {
   EXPECT_EQ(&common_lockfile(nullptr), &first);
   Device device = parse_fingerprint(first.entries.front().device);
   EXPECT_EQ(&common_lockfile(&device), &first);
-  device.cpu = "another of its class";
+  device.name = "another of its class";
   EXPECT_EQ(&common_lockfile(&device), &first);
   for (int64_t &bytes : device.cache)
     bytes *= 64;

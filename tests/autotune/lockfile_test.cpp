@@ -76,7 +76,7 @@ class Choices : public ::testing::Test {
 protected:
   LockedChoices choose(const std::string &problems, const std::string &targets = "x86-64-v3") {
     std::ranges::sort(lockfile.entries);
-    return locked_choices(lockfile, parse_problems(problems, "norms.problems"), parse_targets(targets), &device);
+    return locked_choices(lockfile, parse_problems(problems, "norms.problems"), parse_targets(targets), std::span(&device, 1));
   }
 
   static std::vector<std::string> texts(const LockedChoices &locked) {
@@ -153,7 +153,7 @@ TEST_F(Choices, WhatDiffersIsSaidFieldByField) {
 
 TEST_F(Choices, AnotherCpuOfTheClassIsUsedAndSaid) {
   lockfile.entries = {entry("softmax rows=1..7 cols=768")};
-  device.cpu = "AMD EPYC 9654";
+  device.name = "AMD EPYC 9654";
   device.cores = 96;
   const LockedChoices locked = choose("softmax cols=768");
   EXPECT_EQ(locked.choices.size(), 1u);

@@ -48,7 +48,7 @@ protected:
   void TearDown() override { std::filesystem::remove(database); }
 
   std::vector<Record> measured(const PackedProblem &packed) {
-    measure_packed(parse_packed_problem(to_bytes(packed), "file"), database, [](const Problem &, int, bool) {});
+    measure_packed(this_cpu(), parse_packed_problem(to_bytes(packed), "file"), database, [](const Problem &, int, bool) {});
     const Database read = read_database(database, [](const std::string &) {});
     std::vector<Record> records;
     for (const auto &[key, record] : read.records())
@@ -93,14 +93,14 @@ TEST_F(PackedFile, OtherMachinesAreRefused) {
   PackedProblem packed = sample("softmax rows=4 cols=33");
   packed.backend = "cuda";
   packed.target = "sm_90";
-  EXPECT_THROW(check_runs_here(packed), UserError);
+  EXPECT_THROW(check_runs_on(this_cpu(), packed), UserError);
   for (const Target &target : targets()) {
     packed.backend = target.backend;
     packed.target = target.name;
     if (runs_here(target))
-      EXPECT_NO_THROW(check_runs_here(packed));
+      EXPECT_NO_THROW(check_runs_on(this_cpu(), packed));
     else
-      EXPECT_THROW(check_runs_here(packed), UserError);
+      EXPECT_THROW(check_runs_on(this_cpu(), packed), UserError);
   }
 }
 

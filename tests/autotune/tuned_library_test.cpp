@@ -168,7 +168,7 @@ TEST_F(TunedLibrary, MadeElsewhere) {
   const Device here = this_device();
   const auto on = [](Device device) { return [=](LockEntry &entry) { entry.device = fingerprint(device); }; };
   Device cousin = here, stranger = here;
-  cousin.cpu = "Another CPU 9000";
+  cousin.name = "Another CPU 9000";
   cousin.level = "x86-64-v4";
   stranger.cache = {8 << 10};
   const Case cases[] = {

@@ -7,7 +7,7 @@ using namespace normforge::testing::stand_in;
 
 namespace {
 
-constexpr int kL2Bytes = 38; // a device attribute
+constexpr int kClockKilohertz = 13, kL2Bytes = 38; // device attributes
 
 std::map<int, Context *> primary;
 unsigned long long last_id = 0;
@@ -46,6 +46,11 @@ CUresult cuDeviceGetName(char *name, int length, int device) {
   return failure("cuDeviceGetName");
 }
 
+CUresult cuGetErrorString(CUresult result, const char **text) {
+  *text = result == kIllegalAddress ? "an illegal memory access was encountered" : "of the stand-in";
+  return 0;
+}
+
 CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
   REFUSE(failure("cuDeviceGetAttribute"));
   const int level = devices().at(size_t(device));
@@ -55,6 +60,7 @@ CUresult cuDeviceGetAttribute(int *value, int attribute, int device) {
   case nf::cuda::kSharedBytes: *value = std::stoi(setting("SHARED", "232448")); return 0;
   case nf::cuda::kMultiprocessors: *value = kMultiprocessors; return 0;
   case nf::cuda::kPageableMemory: *value = 0; return 0;
+  case kClockKilohertz: *value = 1'500'000; return 0;
   case kL2Bytes: *value = 64 << 10; return 0;
   }
   return kInvalidValue;

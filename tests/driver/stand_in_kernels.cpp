@@ -9,10 +9,16 @@
 
 #include "codegen/backend.h"
 #include "codegen/emulator.h"
+#include "codegen/hash.h"
 #include "codegen/resources.h"
 
 namespace normforge::testing {
 namespace {
+
+/// A line of the file.
+struct Words {
+  std::string target, problem, schedule, hash;
+};
 
 struct Line {
   const Target *target;
@@ -23,13 +29,18 @@ struct Line {
 
 constexpr char kEntry[] = "kernel"; ///< what packaging calls entry points
 
-Line parse(const std::string &text) {
-  std::string target, problem, schedule;
-  std::istringstream words(text);
-  std::getline(std::getline(std::getline(words, target, '\t'), problem, '\t'), schedule);
-  Line line{.target = &find_target(target), .plan = make_sweep_plan(parse_problem(problem))};
+Words words_of(const std::string &text) {
+  Words words;
+  std::istringstream stream(text);
+  for (std::string *word : {&words.target, &words.problem, &words.schedule, &words.hash})
+    std::getline(stream, *word, '\t');
+  return words;
+}
+
+Line compile(const Words &words) {
+  Line line{.target = &find_target(words.target), .plan = make_sweep_plan(parse_problem(words.problem))};
   const Backend &backend = backend_for(*line.target);
-  line.schedule = parse_schedule(schedule, backend.knobs(), backend.default_schedule(line.plan, *line.target));
+  line.schedule = parse_schedule(words.schedule, backend.knobs(), backend.default_schedule(line.plan, *line.target));
   line.kernel = backend.compile(line.plan, line.schedule, *line.target, kEntry);
   return line;
 }
@@ -52,9 +63,12 @@ std::shared_ptr<const StandInKernel> kernel_of_image(const char *image) {
   std::ifstream file(path ? path : "");
   const std::lock_guard lock(mutex);
   for (std::string text; std::getline(file, text);) {
+    const Words words = words_of(text);
+    if (!words.hash.empty() && !is_cubin(image) && words.hash != hash_text(hash_of(image)))
+      continue;
     auto at = lines.find(text);
     if (at == lines.end())
-      at = lines.emplace(text, parse(text)).first;
+      at = lines.emplace(text, compile(words)).first;
     Line &line = at->second;
     if (is_image(line, image))
       return std::make_shared<StandInKernel>(line.target, line.kernel,

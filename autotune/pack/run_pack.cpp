@@ -1,8 +1,5 @@
-// The runner: what a pack has as `run`. A program of its own, linked statically, which stands beside the problems that it measures and
-// needs nothing else of the machine: no compiler, no normforge, no C++ library.
-//
-// Killed at any moment it goes on where it was: what is done is what its database says. Two runners with one database do not measure the
-// same problem: the second waits for the first, as may happen where a scheduler gives up on a worker that is still at work.
+#include "autotune/pack/run_pack.h"
+
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
@@ -12,7 +9,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "autotune/device.h"
 #include "autotune/pack/measure_packed.h"
 #include "dsl/error.h"
 
@@ -77,7 +73,7 @@ private:
   int file;
 };
 
-void run(Flags flags) {
+void run(const Machine &machine, Flags flags) {
   if (flags.files.empty())
     flags.files = packed_files();
   keep_shard(flags.files, flags.shard);
@@ -85,13 +81,13 @@ void run(Flags flags) {
     flags.database = home() + "/records.db";
   append_records(flags.database, {});         // a file that cannot be written is found out before time is spent
   for (const std::string &path : flags.files) // a damaged one, too, or one that this machine does not run
-    check_runs_here(read_problem(path));
-  say(flags.files.size(), " problems, on ", fingerprint(this_device()));
+    check_runs_on(machine, read_problem(path));
+  say(flags.files.size(), " problems, on ", fingerprint(machine.device()));
   for (size_t i = 0; i < flags.files.size(); ++i) {
     const PackedProblem packed = read_problem(flags.files[i]);
     say("[", i + 1, "/", flags.files.size(), "] ", to_text(packed.problem));
     const Turn turn(flags.files[i]);
-    const PackedResult result = measure_packed(packed, flags.database, [](const Problem &shape, int kernels, bool confirms) {
+    const PackedResult result = measure_packed(machine, packed, flags.database, [](const Problem &shape, int kernels, bool confirms) {
       say("  ", confirms ? "confirming " : "measuring ", kernels, " kernels at ", to_text(shape));
     });
     say("  ", result.timed, " candidates, ", result.rejected, " rejected", result.known ? "; all of it had been measured before" : "");
@@ -100,23 +96,21 @@ void run(Flags flags) {
 }
 
 } // namespace
-} // namespace normforge
-
-int main(int argc, char **argv) {
-  CLI::App program("Measures the problems that stand beside this program, and writes Records of them");
+int run_pack(int argc, char **argv, const Machine &machine, const std::string &device) {
+  CLI::App program("Measures the problems that stand beside this program on " + device + ", and writes Records of them");
   program.footer("It may be stopped and started again: nothing is measured twice.\n"
                  "Example, on the second of four machines:\n"
                  "  ./run --shard 2/4 --db records-2.db");
-  normforge::Flags flags;
+  Flags flags;
   program.add_option("FILES", flags.files, "Problems to measure (default: all that stand beside this program)")->type_name("");
   program.add_option("--shard", flags.shard, "The I-th of N parts of them, for N machines")->type_name("I/N")->capture_default_str();
   program.add_option("--db", flags.database, "File that Records are appended to (default: records.db beside this program)")
       ->type_name("FILE");
   CLI11_PARSE(program, argc, argv);
   try {
-    normforge::run(std::move(flags));
+    run(machine, std::move(flags));
     return 0;
-  } catch (const normforge::UserError &error) {
+  } catch (const UserError &error) {
     std::cerr << "run: " << error.what() << "\n";
     return 1;
   } catch (const std::exception &error) {
@@ -124,3 +118,5 @@ int main(int argc, char **argv) {
     return 2;
   }
 }
+
+} // namespace normforge

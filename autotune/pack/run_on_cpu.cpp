@@ -1,0 +1,3 @@
+#include "autotune/pack/run_pack.h"
+
+int main(int argc, char **argv) { return normforge::run_pack(argc, argv, normforge::this_cpu(), "this CPU"); }

@@ -1,0 +1,157 @@
+#include "codegen/gpu.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "runtime/cuda.h"
+#include "runtime/cuda_driver.h"
+
+namespace normforge {
+namespace {
+
+using nf::cuda::Handle;
+using nf::cuda::Result;
+
+/// What is asked of the driver beside what the runtime asks.
+struct Driver {
+  Result (*device_name)(char *name, int bytes, int device);
+  Result (*retain_context)(Handle *, int device);
+  Result (*set_context)(Handle);
+  Result (*synchronize)();
+  Result (*allocate)(uint64_t *, size_t bytes);
+  Result (*free)(uint64_t);
+  Result (*copy_in)(uint64_t to, const void *from, size_t bytes);
+  Result (*copy_out)(void *to, uint64_t from, size_t bytes);
+  Result (*copy)(uint64_t to, uint64_t from, size_t bytes, Handle stream);
+  Result (*fill)(uint64_t to, unsigned char byte, size_t bytes, Handle stream);
+  Result (*create_event)(Handle *, unsigned flags);
+  Result (*destroy_event)(Handle);
+  Result (*record_event)(Handle, Handle stream);
+  Result (*wait_event)(Handle);
+  Result (*elapsed)(float *milliseconds, Handle begin, Handle end);
+  Result (*error_text)(Result, const char **text);
+};
+constexpr const char *kNames[] = {
+    "cuDeviceGetName", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent",      "cuCtxSynchronize", "cuMemAlloc_v2", "cuMemFree_v2",
+    "cuMemcpyHtoD_v2", "cuMemcpyDtoH_v2",          "cuMemcpyDtoDAsync_v2", "cuMemsetD8Async",  "cuEventCreate", "cuEventDestroy_v2",
+    "cuEventRecord",   "cuEventSynchronize",       "cuEventElapsedTime",   "cuGetErrorString",
+};
+static_assert(sizeof kNames / sizeof *kNames == sizeof(Driver) / sizeof(void *));
+
+constexpr int kClockKilohertz = 13, kL2Bytes = 38; ///< CU_DEVICE_ATTRIBUTE_…
+
+const Driver &driver() {
+  static const Driver driver = [] {
+    Driver found{};
+    for (size_t i = 0; i < std::size(kNames); ++i) {
+      void *entry = nf_cuda_symbol(kNames[i]);
+      if (!entry)
+        throw NoGpu(std::string("the driver lacks ") + kNames[i] + "; install a newer one");
+      std::memcpy(reinterpret_cast<char *>(&found) + i * sizeof entry, &entry, sizeof entry);
+    }
+    return found;
+  }();
+  return driver;
+}
+
+template <class Error = GpuFault> void check(Result result, const char *what) {
+  const char *text = nullptr;
+  if (result)
+    throw Error(std::string(what) + ": the CUDA driver reports error " + std::to_string(result) +
+                (driver().error_text(result, &text) == 0 && text ? std::string(", ") + text : ""));
+}
+
+/// The runtime's driver, once the GPU of that number is known to be there.
+const nf::cuda::Driver &open_device(int device) {
+  const nf::cuda::Driver *runtime;
+  if (const nf_status status = nf_cuda_driver(&runtime); status != NF_OK)
+    throw NoGpu(nf_status_string(status));
+  int count = 0;
+  check<UserError>(runtime->device_count(&count), "cuda");
+  if (device >= count)
+    throw UserError("cuda:" + std::to_string(device) + ": this machine has GPUs 0 to " + std::to_string(count - 1));
+  return *runtime;
+}
+
+} // namespace
+
+GpuFacts gpu_facts(int device) {
+  const nf::cuda::Driver &runtime = open_device(device);
+  const auto attribute = [&](int which) {
+    int value = 0;
+    check<UserError>(runtime.device_attribute(&value, which, device), "cuda");
+    return value;
+  };
+  GpuFacts facts;
+  char name[256] = {};
+  check<UserError>(driver().device_name(name, sizeof name - 1, device), "cuda");
+  facts.name = name;
+  facts.capability = 10 * attribute(nf::cuda::kCapabilityMajor) + attribute(nf::cuda::kCapabilityMinor);
+  facts.l2_bytes = attribute(kL2Bytes);
+  facts.multiprocessors = attribute(nf::cuda::kMultiprocessors);
+  facts.clock_mhz = attribute(kClockKilohertz) / 1000;
+  check<UserError>(runtime.driver_version(&facts.driver), "cuda");
+  return facts;
+}
+
+const Target &gpu_target(int device) {
+  const int level = gpu_facts(device).capability;
+  const Target *best = nullptr;
+  for (const Target &target : targets())
+    if (target.gpu() && target.level <= level && (!best || target.level > best->level))
+      best = &target;
+  if (!best)
+    throw UserError("cuda:" + std::to_string(device) + ": its compute capability " + std::to_string(level / 10) + "." +
+                    std::to_string(level % 10) + " is below that of every target");
+  return *best;
+}
+
+void use_gpu(int device) {
+  open_device(device);
+  Handle context;
+  check<UserError>(driver().retain_context(&context, device), "cuda");
+  check<UserError>(driver().set_context(context), "cuda");
+}
+
+void wait_for_gpu() { check(driver().synchronize(), "running on the GPU"); }
+
+GpuMemory::GpuMemory(size_t bytes) {
+  check<UserError>(driver().allocate(&start, std::max<size_t>(bytes, 1)),
+                   ("memory on the GPU, " + std::to_string(bytes) + " bytes").c_str());
+}
+GpuMemory::GpuMemory(GpuMemory &&other) noexcept : start(std::exchange(other.start, 0)) {}
+GpuMemory &GpuMemory::operator=(GpuMemory &&other) noexcept {
+  std::swap(start, other.start);
+  return *this;
+}
+GpuMemory::~GpuMemory() {
+  if (start)
+    driver().free(start);
+}
+
+void copy_to_gpu(uint64_t to, const void *from, size_t bytes) { check(driver().copy_in(to, from, bytes), "copying to the GPU"); }
+void copy_from_gpu(void *to, uint64_t from, size_t bytes) { check(driver().copy_out(to, from, bytes), "copying from the GPU"); }
+void copy_on_gpu(uint64_t to, uint64_t from, size_t bytes) { check(driver().copy(to, from, bytes, nullptr), "copying on the GPU"); }
+void fill_on_gpu(uint64_t to, unsigned char byte, size_t bytes) {
+  check(driver().fill(to, byte, bytes, nullptr), "filling memory of the GPU");
+}
+
+GpuTimer::GpuTimer() {
+  check(driver().create_event(&first, 0), "timing");
+  check(driver().create_event(&last, 0), "timing");
+}
+GpuTimer::~GpuTimer() {
+  driver().destroy_event(first);
+  driver().destroy_event(last);
+}
+void GpuTimer::begin() { check(driver().record_event(first, nullptr), "timing"); }
+void GpuTimer::end() { check(driver().record_event(last, nullptr), "timing"); }
+double GpuTimer::seconds() const {
+  float milliseconds = 0;
+  check(driver().wait_event(last), "running on the GPU");
+  check(driver().elapsed(&milliseconds, first, last), "timing");
+  return double(milliseconds) * 1e-3;
+}
+
+} // namespace normforge
