@@ -42,7 +42,7 @@ class Emulator(ProgramTest):
         call = ("run", "rms_norm", "--in", "x=x.npy", "--out", "y=y.npy")
         self.refused(*call, "--target", "sm_90", says="no GPU is used here; give --device cuda:0 or --device emulator")
         self.refused(*call, "--device", "emulator", "--target", "x86-64-v3", says="the emulator runs GPU kernels")
-        self.refused("tune", "norms.problems", "--target", "sm_90", says="nothing here measures GPU kernels")
+        self.refused("tune", "norms.problems", "--target", "sm_90", says="GPU kernels are measured by a pack; give --pack DIR")
 
 
 if __name__ == "__main__":
