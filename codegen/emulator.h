@@ -4,7 +4,8 @@
 //
 // A kernel that does what a GPU leaves undefined is stopped, with a message that names kernel, block, row and thread: an access outside the
 // call's tensors or between the rows of one, a misaligned one, one of shared memory that nobody has written, two of the same memory that
-// no barrier orders, a barrier or shuffle that not all come to. The order in which threads and blocks run is a setting, too.
+// no barrier orders, a barrier or shuffle that not all come to, shared memory that a copy
+// (cp.async) is on its way to. The order in which threads and blocks run is a setting, too.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +33,11 @@ void set_emulated_multiprocessors(int count);
 /// What stopped a kernel since this was last asked; empty: nothing did. Of kernels called on this CPU thread.
 std::string take_emulator_fault();
 
-/// A place in a kernel's code where threads meet.
+/// A place in a kernel's code where threads meet, or one waits for its copies or ends a group of them.
 struct MeetingPoint {
   std::string kernel; ///< symbol of the step
   int number;         ///< in the order of the code
-  std::string kind;   ///< "shuffle", "warp barrier", "barrier"
+  std::string kind;   ///< "shuffle", "warp barrier", "barrier", "wait for copies", "group of copies"
   bool reached;
   bool moved; ///< a shuffle: has given some thread another word than its own
 };

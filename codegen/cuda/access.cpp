@@ -46,15 +46,15 @@ bool Emitter::moves_vectors(const View &view) const {
 
 unsigned Emitter::alignment_of(const View &view) const { return std::min(kWidest, unsigned(info(view.dtype).bytes * row.threads.vector)); }
 
-/// Whether the row's memory can be read and written in vectors: where its tensors begin, and where their other runs do.
-Value Emitter::is_aligned(const Frame &frame) {
+/// Whether the row's memory can be read and written in vectors: where its tensors begin, and where their other runs do; or that of some.
+Value Emitter::is_aligned(const Frame &frame, const std::function<bool(size_t view)> &counts) {
   if (shape.vector_axis < 0)
     return ir.boolean(false);
   Value past = ir.i64(0);
   bool any = false;
   for (size_t v = 0; v < views.size(); ++v) {
     const View &view = views[v];
-    if (!moves_vectors(view))
+    if (!moves_vectors(view) || (counts && !counts(v)))
       continue;
     any = true;
     Value low = ir.i64(alignment_of(view) - 1), bytes = ir.i64(info(view.dtype).bytes);
@@ -73,18 +73,25 @@ bool Emitter::whole_vectors() const {
   return axis.length < 0 && extent.fixed() && extent.lo % row.threads.vector == 0;
 }
 
-/// Where a thread's group lies in a row's own buffer: by lane in shared memory, one group after the other in its own registers.
+bool Emitter::is_row_buffer(size_t view) const {
+  const size_t before = plan.program().tensors.size() + plan.temporaries.size();
+  return view >= before && view < before + size_t(residency.slots);
+}
+
+/// Where a thread's group lies in memory of the row's own: by lane in shared memory, one group after the other in its own registers.
 Value Emitter::own_address(const View &view, size_t index, const Frame &frame, int group) {
   Value at = shape.inner ? frame.index[size_t(shape.vector_axis)] : ir.i64(0);
-  if (keep == Keep::registers)
+  if (keep == Keep::registers && is_row_buffer(index))
     at = ir.add(ir.div(at, ir.i64(row.threads.count)), ir.i64(group * row.threads.vector));
   else
     at = ir.add(ir.add(at, row.lane), ir.i64(group * row.threads.stride()));
-  return ir.address(frame.pointer[index], compute_type, at);
+  return ir.address(frame.pointer[index], nest::storage_type(ir.getContext(), view.dtype), at);
 }
 
 Value Emitter::load_lanes(int tensor, const Frame &frame) {
-  const View &view = views[size_t(tensor)];
+  const bool copied = wide && size_t(tensor) < staged.size() && staged[size_t(tensor)] >= 0;
+  const size_t number = size_t(copied ? staged[size_t(tensor)] : tensor);
+  const View &view = views[number];
   const Lanes &lanes = frame.lanes;
   const auto [threads, group_lanes] = std::pair(row.threads, row.threads.vector);
   const mlir::Type element = nest::storage_type(ir.getContext(), view.dtype);
@@ -93,9 +100,8 @@ Value Emitter::load_lanes(int tensor, const Frame &frame) {
   Value loaded = arith::ConstantOp::create(ir, type, ir.getZeroAttr(type));
   if (view.own) {
     for (int group = 0; group < threads.groups; ++group)
-      loaded = insert_at(ir, ir.load(group_type, own_address(view, size_t(tensor), frame, group), alignment_of(view)), loaded,
-                         group * group_lanes);
-    return loaded;
+      loaded = insert_at(ir, ir.load(group_type, own_address(view, number, frame, group), alignment_of(view)), loaded, group * group_lanes);
+    return copied ? widened(view, loaded) : loaded;
   }
   Value base = address_of(view, size_t(tensor), frame);
   const bool vectors = wide && moves_vectors(view) && (!lanes.active || whole_vectors());

@@ -5,6 +5,7 @@
 
 #include "llvm/Support/FormatVariadic.h"
 
+#include "codegen/cuda/async_copy.h"
 #include "codegen/cuda/fold.h"
 #include "codegen/cuda/model.h"
 #include "codegen/cuda/module.h"
@@ -68,7 +69,14 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
                          "has {4}; use fewer lanes, a longer chunk or a narrower vector",
                          mapping.threads, mapping.rows, mapping.vector, trees, target.shared_bytes - folds)
         .str();
-  const int64_t room = (target.shared_bytes - folds - trees) / mapping.rows;
+  const int64_t copies = staging_of(plan, shape, threads, mapping).bytes() * mapping.rows;
+  if (folds + trees + copies > target.shared_bytes)
+    return llvm::formatv(
+               "schedule: stages={0} rows={1}: the rows that are copied ahead take {2} bytes of shared memory, of which a block has "
+               "{3}; use fewer",
+               mapping.stages, mapping.rows, copies, target.shared_bytes - folds - trees)
+        .str();
+  const int64_t room = (target.shared_bytes - folds - trees - copies) / mapping.rows;
   if (mapping.keep == Keep::shared && residency.row_bytes() > room)
     return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread",
                          residency.row_bytes(), room)
@@ -134,13 +142,16 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     return reason;
   if (auto reason = unfit_lanes(plan, numerics, mapping))
     return reason;
-  bool keeps = false;
+  if (mapping.stages > 1 && mapping.grid == Grid::whole)
+    return llvm::formatv("schedule: stages={0}: a block of grid=whole has no next row; use grid=resident", mapping.stages).str();
+  bool keeps = false, copies = false;
   for (const Nest &nest : plan.nests) {
     const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
     if (auto reason = nest::unordered_length(plan, shape))
       return reason;
     const nest::Residency residency = nest::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
     keeps |= residency.slots > 0;
+    copies |= !staging_of(plan, shape, threads_of(plan, shape, mapping), mapping).tensors.empty();
     if (residency.slots)
       if (auto reason = unfit_kept(plan, shape, residency, mapping))
         return reason;
@@ -154,6 +165,10 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
   }
   if (mapping.keep != Keep::reread && !keeps)
     return "schedule: keep: no sweep leaves what a later one needs; use keep=reread";
+  if (mapping.stages > 1 && !copies)
+    return llvm::formatv("schedule: stages={0}: no rows of fixed extents that are read in 4 bytes or more at once; use stages=1",
+                         mapping.stages)
+        .str();
   return std::nullopt;
 }
 

@@ -11,7 +11,8 @@ namespace arith = mlir::arith;
 
 namespace {
 
-constexpr unsigned kSharedSpace = 3;
+constexpr unsigned kGlobalSpace = 1, kSharedSpace = 3;
+constexpr int kPastL1 = 16;        ///< bytes: copies of so many keep out of the first cache
 constexpr int64_t kWholeWarp = 31; ///< of a shuffle: no segments, lanes up to 31
 
 Value i32(Ir &ir, int64_t value) { return arith::ConstantIntOp::create(ir, value, 32); }
@@ -60,6 +61,20 @@ void sync_warp(Ir &ir, Value mask) { NVVM::SyncWarpOp::create(ir, mask); }
 void sync_threads(Ir &ir, Value id, int count) {
   NVVM::BarrierOp::create(ir, mlir::TypeRange(), id, i32(ir, count), NVVM::BarrierReductionAttr(), Value());
 }
+
+void copy_async(Ir &ir, Value to, Value from, int bytes, Value exist) {
+  const auto in = [&](unsigned space, Value pointer) -> Value {
+    return LLVM::AddrSpaceCastOp::create(ir, LLVM::LLVMPointerType::get(ir.getContext(), space), pointer);
+  };
+  const auto cache = bytes == kPastL1 ? NVVM::LoadCacheModifierKind::CG : NVVM::LoadCacheModifierKind::CA;
+  Value count = exist ? Value(arith::TruncIOp::create(ir, ir.getI32Type(), exist)) : Value();
+  NVVM::CpAsyncOp::create(ir, in(kSharedSpace, to), in(kGlobalSpace, from), ir.getI32IntegerAttr(bytes),
+                          NVVM::LoadCacheModifierKindAttr::get(ir.getContext(), cache), count);
+}
+
+void commit_copies(Ir &ir) { NVVM::CpAsyncCommitGroupOp::create(ir); }
+
+void wait_for_copies(Ir &ir, int pending) { NVVM::CpAsyncWaitGroupOp::create(ir, ir.getI32IntegerAttr(pending)); }
 
 Value opaque(Ir &ir, Value value) {
   return LLVM::InlineAsmOp::create(ir, value.getType(), value, /*asm_string=*/"", /*constraints=*/"=l,0", /*has_side_effects=*/true,

@@ -27,6 +27,13 @@ Value shuffle_from(Ir &, Value mask, Value value, Value lane);
 void sync_warp(Ir &, Value mask);
 void sync_threads(Ir &, Value id, int count);
 
+/// Begins to copy `bytes` (4, 8 or 16, which both addresses are multiples of) from global to shared memory. `exist` (i64): how many of them
+/// are there to read, zeros stand for the others; null: all.
+void copy_async(Ir &, Value to, Value from, int bytes, Value exist);
+/// Ends a group of the copies that the thread has begun; waits until all its groups but the last `pending` have arrived, for itself alone.
+void commit_copies(Ir &);
+void wait_for_copies(Ir &, int pending);
+
 /// `value`, of which the optimizer knows nothing from here on, so that it moves nothing that follows from it ahead of this place.
 Value opaque(Ir &, Value value);
 

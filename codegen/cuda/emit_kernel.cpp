@@ -18,7 +18,8 @@ constexpr int64_t kSharedAlignment = 16;
 
 Emitter::Emitter(Ir &ir, const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const nest::NestMapping &mapping,
                  const Target &target, const Threads &threads, const CudaMapping &cuda)
-    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), keep(cuda.keep), blocks(cuda.blocks), grid(cuda.grid) {
+    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), staging(staging_of(plan, shape, threads, cuda)),
+      keep(cuda.keep), blocks(cuda.blocks), grid(cuda.grid) {
   row.threads = threads;
 }
 
@@ -39,6 +40,7 @@ Launch Emitter::emit(llvm::StringRef symbol) {
       function.setArgAttr(parameter, name, ir.getUnitAttr());
   enter();
   make_buffers();
+  make_staging();
   launch.threads = row.threads.count;
   launch.rows = row.threads.rows;
   launch.resident = grid == Grid::resident ? blocks : 0;

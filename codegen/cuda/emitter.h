@@ -5,6 +5,7 @@
 // Each row is emitted twice, for vector accesses and for accesses of single elements, and takes the first where all its memory is aligned.
 #pragma once
 
+#include "codegen/cuda/async_copy.h"
 #include "codegen/cuda/threads.h"
 #include "codegen/kernel.h"
 #include "codegen/nest/emitter.h"
@@ -64,13 +65,26 @@ private:
   void emit_version(Frames rows, bool vectors);
   void part_rows();
   bool is_only_read(int tensor) const;
-  Value is_aligned(const Frame &frame);
+  Value is_aligned(const Frame &frame, const std::function<bool(size_t view)> &counts = {});
+  bool is_row_buffer(size_t view) const;
   bool moves_vectors(const View &view) const;
   bool whole_vectors() const;
   unsigned alignment_of(const View &view) const;
   Value own_address(const View &view, size_t index, const Frame &frame, int group);
 
+  void make_staging();
+  void take_stage(Value stage);
+  void fetch_first(Value item, Value step);
+  Value fetch_next(Value item, Value step, Value stage);
+  void fetch_common();
+  void fetch(Value item);
+  void copy_runs(int tensor, size_t depth, Frame frame);
+  void copy_block(int tensor, const Frame &frame, Value active);
+
   Row row;
+  const Staging staging;
+  Value stages;            ///< where the row has them in shared memory
+  std::vector<int> staged; ///< by tensor: its view there; -1: it is read where it is
   const Keep keep;
   const int blocks;
   const Grid grid;

@@ -43,6 +43,10 @@ std::optional<cuda::Meeting> meeting_of(mlir::Operation *op) {
     return cuda::Meeting::warp;
   if (mlir::isa<NVVM::BarrierOp>(op))
     return cuda::Meeting::barrier;
+  if (mlir::isa<NVVM::CpAsyncCommitGroupOp>(op))
+    return cuda::Meeting::copy_group;
+  if (mlir::isa<NVVM::CpAsyncWaitGroupOp>(op))
+    return cuda::Meeting::copy_wait;
   return std::nullopt;
 }
 
@@ -61,8 +65,13 @@ public:
       return call(ir, word, cuda::emulated_block, {});
     if (mlir::isa<NVVM::GridDimXOp>(op))
       return call(ir, word, cuda::emulated_blocks, {});
-    if (mlir::isa<LLVM::AddrSpaceCastOp>(op)) // of shared memory: the only memory with an address space of its own
-      return call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {});
+    if (auto cast = mlir::dyn_cast<LLVM::AddrSpaceCastOp>(op)) // only shared memory has other addresses here than in its own space
+      return cast.getArg().getDefiningOp<LLVM::AddressOfOp>() ? call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {})
+                                                              : cast.getArg();
+    if (auto copy = mlir::dyn_cast<NVVM::CpAsyncOp>(op)) {
+      Value bytes = constant(copy.getSize());
+      return call(ir, nothing, cuda::emulated_copy, {copy.getDst(), copy.getSrc(), bytes, copy.getCpSize() ? copy.getCpSize() : bytes});
+    }
     if (auto narrow = mlir::dyn_cast<arith::TruncFOp>(op); narrow && mlir::getElementTypeOrSelf(narrow.getType()).isBF16())
       return arith::BitcastOp::create(ir, narrow.getType(), nest::narrow(ir, narrow.getIn(), DType::bf16, host_target())).getResult();
     if (auto unknown = mlir::dyn_cast<LLVM::InlineAsmOp>(op))
@@ -87,6 +96,10 @@ private:
       call(ir, word, cuda::emulated_exchange, {number, wait.getMask(), constant(0), constant(0), how(cuda::Exchange::none)});
       return {};
     }
+    if (mlir::isa<NVVM::CpAsyncCommitGroupOp>(op))
+      return call(ir, nothing, cuda::emulated_copy_group, number);
+    if (auto wait = mlir::dyn_cast<NVVM::CpAsyncWaitGroupOp>(op))
+      return call(ir, nothing, cuda::emulated_copy_wait, {number, constant(wait.getN())});
     auto shuffle = mlir::cast<NVVM::ShflOp>(op);
     const mlir::Type type = shuffle.getVal().getType();
     const auto exchange = shuffle.getKind() == NVVM::ShflKind::bfly ? cuda::Exchange::by_xor : cuda::Exchange::by_lane;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "codegen/check/guarded.h"
+#include "codegen/cuda/emulated_copies.h"
 #include "codegen/cuda/emulated_memory.h"
 #include "codegen/cuda/threads.h"
 #include "codegen/emulator.h"
@@ -62,13 +63,14 @@ public:
       : function(function), kernel(kernel), args(args), begin(begin), end(end), meetings(meetings), left_out(left_out),
         shared((size_t(kernel.shared_bytes) + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment),
         fibers(size_t(kernel.threads * kernel.rows)), stacks(new char[fibers.size() * kStackBytes]), clocks(fibers.size()),
-        memory(kernel, *args, shared.data()) {}
+        memory(kernel, *args, shared.data()), copies(fibers.size(), shared.data(), kernel.shared_bytes) {}
 
   /// Runs all threads to their end. False: they never get there, see fault().
   bool run(uint32_t block, Order &order) {
     number = block;
     clocks.start(block);
     memory.start_block();
+    copies.start_block();
     for (size_t i = 0; i < fibers.size(); ++i)
       prepare(i);
     do {
@@ -107,10 +109,31 @@ public:
     const char *stack = stacks.get() + running * kStackBytes;
     if (at >= stack && at < stack + kStackBytes)
       return;
-    if (const std::string wrong = memory.access(clocks, running, at, bytes, alignment, how); !wrong.empty()) {
-      what = place_of(running) + wrong;
-      wait(Fiber::ready);
-    }
+    std::string wrong = memory.access(clocks, running, at, bytes, alignment, how);
+    if (wrong.empty() && copies.under_way(at, bytes))
+      wrong = "touches shared memory that a copy is on its way to, before the copy has been waited for";
+    if (!wrong.empty())
+      stop(wrong);
+  }
+
+  /// Both ends of a copy are touched when it begins and, for all that other threads know, until it has been waited for.
+  void begin_copy(const AsyncCopy &copy) {
+    touch(copy);
+    copies.begin(running, copy);
+  }
+
+  void wait_for_copies(size_t pending) {
+    for (const AsyncCopy &copy : copies.wait(running, pending))
+      touch(copy);
+  }
+
+  void commit_copies() { copies.commit(running); }
+
+  /// The running thread's code is done.
+  void end_thread() {
+    if (copies.owes(running))
+      stop("ends while copies are on their way to shared memory");
+    current().state = Fiber::ended;
   }
 
   Fiber &current() { return fibers[running]; }
@@ -121,6 +144,17 @@ public:
 
 private:
   static void start();
+
+  void stop(const std::string &wrong) {
+    what = place_of(running) + wrong;
+    wait(Fiber::ready);
+  }
+
+  void touch(const AsyncCopy &copy) {
+    if (copy.exist)
+      access(copy.from, copy.exist, copy.bytes, AccessKind::read);
+    access(copy.to, copy.bytes, copy.bytes, AccessKind::write);
+  }
 
   void prepare(size_t index) {
     Fiber &fiber = fibers[index];
@@ -248,6 +282,7 @@ private:
   const std::unique_ptr<char[]> stacks;
   ThreadClocks clocks;
   EmulatedMemory memory;
+  EmulatedCopies copies;
   ucontext_t scheduler;
   uint32_t running = 0;
   std::string what;
@@ -263,7 +298,7 @@ thread_local std::optional<MeetingPoint> left_out;
 void Block::start() {
   Block &block = *cuda::current;
   block.function(block.args, block.begin, block.end);
-  block.current().state = Fiber::ended;
+  block.end_thread();
 }
 
 } // namespace
@@ -289,6 +324,20 @@ void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count) {
   Fiber &fiber = current->current();
   fiber.barrier = id, fiber.count = count;
   current->wait(Fiber::at_barrier);
+}
+
+void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist) {
+  current->begin_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes, exist});
+}
+
+void emulated_copy_group(uint32_t meeting) {
+  if (!current->passes(meeting))
+    current->commit_copies();
+}
+
+void emulated_copy_wait(uint32_t meeting, uint32_t pending) {
+  if (!current->passes(meeting))
+    current->wait_for_copies(pending);
 }
 
 void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how) {

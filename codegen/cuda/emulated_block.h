@@ -21,6 +21,10 @@ uint32_t emulated_blocks();
 void *emulated_shared_memory();
 uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how);
 void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count);
+/// Begins to copy to shared memory; ends a group of copies; waits for all groups but the last `pending`.
+void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist);
+void emulated_copy_group(uint32_t meeting);
+void emulated_copy_wait(uint32_t meeting, uint32_t pending);
 /// Before each load and store. Does not return where the access is wrong.
 void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how);
 

@@ -12,6 +12,7 @@ constexpr int64_t kUnroll[] = {1, 2, 4};
 constexpr int64_t kKeep[] = {0, 1, 2};
 constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
 constexpr int64_t kGrid[] = {0, 1};
+constexpr int64_t kStages[] = {1, 2, 3, 4};
 constexpr std::string_view kGridWords[] = {"whole", "resident"};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
 
@@ -32,6 +33,11 @@ constexpr Knob kKnobs[] = {
      "as many blocks as there are rows for, or 'blocks' per multiprocessor that go from row to row: many rows then wait for no block to "
      "start",
      kGrid, kGridWords, "blocks"},
+    {"stages",
+     "rows that a block of a persistent grid has in shared memory or on their way there: memory does not rest while rows are worked on",
+     kStages,
+     {},
+     "grid"},
 };
 
 } // namespace
@@ -47,11 +53,12 @@ CudaMapping read_mapping(const Mapping &mapping) {
           .unroll = int(v[3]),
           .keep = Keep(v[4]),
           .blocks = int(v[5]),
-          .grid = Grid(v[6])};
+          .grid = Grid(v[6]),
+          .stages = int(v[7])};
 }
 
 Mapping write_mapping(const CudaMapping &m) {
-  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid)}};
+  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages}};
 }
 
 } // namespace normforge::cuda

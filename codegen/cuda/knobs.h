@@ -24,6 +24,7 @@ struct CudaMapping {
   Keep keep;
   int blocks; ///< that a multiprocessor has registers for, at least
   Grid grid;
+  int stages; ///< rows that are in shared memory or on their way there; 1: each is read from global memory when it is wanted
 };
 
 CudaMapping read_mapping(const Mapping &);

@@ -52,7 +52,8 @@ int vector_bytes(const SweepPlan &plan) {
 
 /// With accesses of at most `vector` bytes.
 CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector) {
-  CudaMapping mapping{.threads = kWarp, .rows = 1, .vector = vector, .unroll = 1, .keep = Keep::reread, .blocks = 1, .grid = Grid::whole};
+  CudaMapping mapping{
+      .threads = kWarp, .rows = 1, .vector = vector, .unroll = 1, .keep = Keep::reread, .blocks = 1, .grid = Grid::whole, .stages = 1};
   const int64_t run = longest_run(plan);
   if (run)
     mapping.threads = int(std::min<int64_t>(threads_for(run), std::max(1, numerics.lanes / vector_elements(plan, mapping.vector))));

@@ -1,6 +1,6 @@
 // A persistent grid has no more blocks than the GPU holds at once (nf_launch::resident). A block goes from row to row, a whole grid ahead
-// each time, so that what a block does once, it does not do for each row, and the next row can be on its way while this one is worked on.
-// Which block does a row depends on the device; no bit of the row does.
+// each time, so that what a block does once, it does not do for each row, and the next rows can be on their way while this one is worked on
+// (async_copy.h). Which block does a row depends on the device; no bit of the row does.
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include "codegen/cuda/device.h"
@@ -17,13 +17,21 @@ void Emitter::for_items(const std::function<void(Value item)> &body) {
   Value item = ir.add(begin, ir.add(ir.mul(wide(block_index(ir)), rows), wide(row_index(ir))));
   if (grid == Grid::whole)
     return ir.when(ir.is(arith::CmpIPredicate::slt, item, end), [&] { body(item); });
-  auto loop = mlir::scf::ForOp::create(ir, item, end, ir.mul(wide(block_count(ir)), rows));
+  Value step = ir.mul(wide(block_count(ir)), rows);
+  const bool stages = !staging.tensors.empty();
+  if (stages)
+    fetch_first(item, step);
+  auto loop = mlir::scf::ForOp::create(ir, item, end, step, stages ? nest::Values{ir.i64(0)} : nest::Values());
   mlir::OpBuilder::InsertionGuard guard(ir);
   ir.setInsertionPointToStart(loop.getBody());
   // The addresses of all that a thread reads are the same for every row but for the row's own place: computed once, they would take its
   // registers.
   place(opaque(ir, row.thread));
+  if (!stages)
+    return body(loop.getInductionVar());
+  Value next = fetch_next(loop.getInductionVar(), step, loop.getRegionIterArg(0));
   body(loop.getInductionVar());
+  mlir::scf::YieldOp::create(ir, next);
 }
 
 /// Folds take turns in shared memory. After an odd number of them, the next row's first would follow one in the same memory.

@@ -78,12 +78,15 @@ int64_t number_before(const std::string &text, const std::string &unit) {
   return std::regex_search(text, found, std::regex("(\\d+) (bytes )?" + unit)) ? std::stoll(found[1]) : 0;
 }
 
-/// Bytes of the widest load from global memory in a step's PTX.
+/// Bytes of the widest load or copy from global memory in a step's PTX.
 int64_t widest_load(const std::string &ptx, const std::string &symbol) {
   const size_t begin = ptx.find(".entry " + symbol + "("), end = ptx.find(".entry ", begin + 1);
   const std::string body = ptx.substr(begin, end - begin);
   static const std::regex load("ld\\.global(?:\\.[a-z]+)*(?:\\.v([248]))?\\.[bf](\\d+)");
+  static const std::regex copy("cp\\.async\\.c[ag]\\.shared\\.global [^;]*, (4|8|16)[,;]");
   int64_t widest = 0;
+  for (std::sregex_iterator at(body.begin(), body.end(), copy); at != std::sregex_iterator(); ++at)
+    widest = std::max<int64_t>(widest, std::stoll((*at)[1]));
   for (std::sregex_iterator at(body.begin(), body.end(), load); at != std::sregex_iterator(); ++at)
     widest = std::max<int64_t>(widest, ((*at)[1].matched ? std::stoll((*at)[1]) : 1) * std::stoll((*at)[2]) / 8);
   return widest;

@@ -195,7 +195,7 @@ void Emitter::emit_rows(Frames &rows) {
   std::ranges::fill(filled, 0);
   for (size_t r = 0; r < rows.size(); ++r)
     for (int slot = 0; slot < residency.slots; ++slot) {
-      const size_t buffer = views.size() - size_t(residency.slots - slot);
+      const size_t buffer = plan.program().tensors.size() + plan.temporaries.size() + size_t(slot);
       rows[r].pointer[buffer] = ir.address(views[buffer].base, ir.getI8Type(), ir.i64(residency.row_bytes() / sharers() * int64_t(r)));
     }
   for (NodeId id : shape.nest.rows)

@@ -17,12 +17,12 @@ constexpr uint32_t kWholeWarp = ~0u;
 /// x[3, 4] with rows 6 elements apart, y[3, 4] dense, both f32; a workspace of 8 bytes.
 struct TestKernel {
   EmulatedKernel facts{};
-  Meeting kinds[3] = {Meeting::shuffle, Meeting::warp, Meeting::barrier};
+  Meeting kinds[5] = {Meeting::shuffle, Meeting::warp, Meeting::barrier, Meeting::copy_group, Meeting::copy_wait};
 
   TestKernel() {
     std::strcpy(facts.name, "test");
     facts.threads = kThreads, facts.rows = 1, facts.cluster = 1, facts.shared_bytes = kThreads * sizeof(uint32_t);
-    facts.tensors = 2, facts.buffers = 1, facts.meetings = 3;
+    facts.tensors = 2, facts.buffers = 1, facts.meetings = 5;
     for (const bool output : {false, true}) {
       std::strcpy(facts.tensor[output].name, output ? "y" : "x");
       facts.tensor[output].element_bytes = 4, facts.tensor[output].rank = 2, facts.tensor[output].axes[1] = 1;
@@ -252,6 +252,83 @@ TEST(EmulatedBlock, MeetingsMustAgree) {
             "test: block 0 row 0 thread 0: waits at barrier 16 for 64 threads; barriers 0 to 15 take whole warps");
 }
 
+/// One thread copies four bytes of x to its first word.
+void copy_word(const float *from = x) { emulated_copy(words(), from, 4, 4); }
+void commit() { emulated_copy_group(3); }
+void wait_for_all_but(uint32_t pending) { emulated_copy_wait(4, pending); }
+
+TEST(EmulatedBlock, CopiesArriveWhenTheyAreWaitedFor) {
+  x[0] = 5, x[1] = 6;
+  float first = 0, second = 0, padding = 1;
+  EXPECT_EQ(fault_of(by(3,
+                        [&] {
+                          copy_word();
+                          commit();
+                          emulated_copy(words() + 4, x + 1, 4, 4);
+                          emulated_copy(words() + 8, x, 16, 4);
+                          commit();
+                          wait_for_all_but(1);
+                          read(words());
+                          std::memcpy(&first, words(), 4);
+                          wait_for_all_but(0);
+                          read(words() + 4);
+                          std::memcpy(&second, words() + 4, 4);
+                          std::memcpy(&padding, words() + 9, 4);
+                        })),
+            "");
+  EXPECT_EQ(first, 5);
+  EXPECT_EQ(second, 6);
+  EXPECT_EQ(padding, 0);
+}
+
+TEST(EmulatedBlock, CopiesThatAreNotWaitedForAreFaults) {
+  const std::string early = "test: block 0 row 0 thread 3: touches shared memory that a copy is on its way to, before the copy has been "
+                            "waited for";
+  EXPECT_EQ(fault_of(by(3,
+                        [] {
+                          copy_word();
+                          commit();
+                          read(words());
+                        })),
+            early);
+  EXPECT_EQ(fault_of(by(3,
+                        [] {
+                          copy_word();
+                          commit();
+                          wait_for_all_but(1);
+                          write(words());
+                        })),
+            early);
+  EXPECT_EQ(fault_of(by(3,
+                        [] {
+                          copy_word(); // of no group
+                          wait_for_all_but(0);
+                          read(words());
+                        })),
+            early);
+  EXPECT_EQ(fault_of(by(3,
+                        [] {
+                          copy_word();
+                          commit();
+                        })),
+            "test: block 0 row 0 thread 3: ends while copies are on their way to shared memory");
+  EXPECT_EQ(fault_of(by(3, [] { copy_word(x + 16); })),
+            "test: block 0 row 0 thread 3: reads 4 bytes that reach 4 past the end of x, which has 64");
+}
+
+TEST(EmulatedBlock, WhatAThreadCopiesOthersReadBehindABarrier) {
+  const std::function<void()> copies = [] {
+    copy_word();
+    commit();
+    wait_for_all_but(0);
+  };
+  const std::function<void()> reads = [] { read(words()); };
+  EXPECT_EQ(two_threads(copies, [] { barrier(); }, reads), "");
+  EXPECT_EQ(two_threads(
+                copies, [] {}, reads),
+            "test: block 0 row 0 thread 35: reads 4 bytes at 0 of shared memory, which row 0 thread 3 has written since the two last met");
+}
+
 TEST(EmulatedBlock, RunsAgainAfterAFault) {
   EXPECT_NE(fault_of([] { barrier(1, kThreads + 32); }), "");
   EXPECT_EQ(fault_of([] { barrier(1); }), "");
@@ -268,7 +345,7 @@ TEST(EmulatedBlock, WhatIsLeftOutIsPassed) {
   EXPECT_EQ(fault_of(kernel), "");
   EXPECT_EQ(got, 1u);
   const std::vector<MeetingPoint> points = take_meeting_points();
-  ASSERT_EQ(points.size(), 3u);
+  ASSERT_EQ(points.size(), 5u);
   EXPECT_TRUE(points[0].kernel == "test" && points[0].kind == "shuffle" && points[0].reached);
   EXPECT_TRUE(points[1].kind == "warp barrier" && !points[1].reached);
   EXPECT_TRUE(points[2].kind == "barrier" && points[2].number == 2 && points[2].reached);

@@ -67,9 +67,9 @@ std::string emulated_bits(const Problem &problem, const SweepPlan &plan, const S
 Schedule with_numerics(const Backend &cuda, const SweepPlan &plan, const Target &gpu, const Numerics &numerics) {
   for (int64_t vector : {8, 4, 2})
     for (int64_t threads : {8, 4, 2, 1})
-      if (const Schedule schedule{numerics, {{threads, 4, vector, 1, 0, 1, 0}}}; !cuda.inapplicable(plan, schedule, gpu))
+      if (const Schedule schedule{numerics, {{threads, 4, vector, 1, 0, 1, 0, 1}}}; !cuda.inapplicable(plan, schedule, gpu))
         return schedule;
-  return {numerics, {{1, 4, 1, 1, 0, 1, 0}}};
+  return {numerics, {{1, 4, 1, 1, 0, 1, 0, 1}}};
 }
 
 class Emulated : public ::testing::TestWithParam<CatalogueCase> {};

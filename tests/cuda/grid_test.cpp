@@ -75,5 +75,26 @@ TEST(Grid, ResidentBlocksGoFromRowToRow) {
   expect_same_bits("batch_norm_train batch=5 channel=7 space=12 x=f32", {"grid=resident rows=2", "grid=resident threads=2 blocks=2"});
 }
 
+TEST(Grid, RowsAreCopiedAhead) {
+  expect_same_bits("layer_norm rows=13 cols=96 x=f32", {"grid=resident stages=2 blocks=1", "grid=resident stages=3 keep=reread",
+                                                        "grid=resident stages=4 keep=shared rows=1 vector=8"});
+  expect_same_bits("rms_norm rows=11 cols=523 x=bf16 gamma=f32", {"grid=resident stages=2 threads=64 rows=1 vector=4 keep=reread blocks=1",
+                                                                  "grid=resident stages=3 threads=64 rows=2 vector=8 blocks=2"});
+  expect_same_bits("add_rms_norm rows=9 cols=72 x=f16 residual=f32",
+                   {"grid=resident stages=2 blocks=1", "grid=resident stages=4 blocks=1 keep=reread"});
+  expect_same_bits("softmax rows=29 cols=40 x=f16", {"grid=resident stages=2 threads=4 rows=4 vector=4 blocks=2"});
+}
+
+TEST(Grid, WhatCannotBeCopiedAheadIsRefused) {
+  const Subject subject("rms_norm rows=11 cols=520 x=bf16");
+  EXPECT_EQ(subject.refusal("stages=2"), "schedule: stages=2: a block of grid=whole has no next row; use grid=resident");
+  EXPECT_EQ(subject.refusal("grid=resident stages=2 vector=2 threads=64 blocks=1"),
+            "schedule: stages=2: no rows of fixed extents that are read in 4 bytes or more at once; use stages=1");
+  EXPECT_EQ(
+      Subject("rms_norm rows=2 cols=32768 x=f32").refusal("grid=resident stages=2 keep=reread"),
+      "schedule: stages=2 rows=1: the rows that are copied ahead take 393216 bytes of shared memory, of which a block has 232192; use "
+      "fewer");
+}
+
 } // namespace
 } // namespace normforge::testing

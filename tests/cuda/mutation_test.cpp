@@ -1,5 +1,5 @@
-// Would the tests notice? From each kernel, each shuffle and barrier that its threads meet at is left out in turn. Such a mutant is caught
-// when the emulator stops it, or an output's bits change. It is shown equivalent where what is missing
+// Would the tests notice? From each kernel, each shuffle and barrier that its threads meet at, and each wait for copies, is left out in
+// turn. Such a mutant is caught when the emulator stops it, or an output's bits change. It is shown equivalent where what is missing
 // - is a barrier and, without it, every two accesses of the same memory are still ordered: the accesses of a kernel depend on extents and
 //   alignment alone, so no order of threads can then change a bit; or
 // - is a shuffle that gives each thread the word that it has: the lanes are empty at these extents, or the word is a maximum that all have
@@ -113,7 +113,7 @@ private:
   }
 
   void judge(const MeetingPoint &point, const std::vector<std::string> &right, Tally &tally, const std::string &name) const {
-    const bool shuffles = point.kind == "shuffle";
+    const bool shuffles = point.kind == "shuffle", copies = point.kind.ends_with("copies");
     for (size_t way = 0; way < std::size(kWays); ++way)
       for (uint64_t order : kOrders) {
         const auto [fault, bits] = run(kWays[way], order);
@@ -124,6 +124,8 @@ private:
         if (shuffles)
           break; // what a shuffle gives does not depend on the order
       }
+    if (copies)
+      return tally.escaped.push_back(name + ": " + point.kernel + " " + point.kind + " " + std::to_string(point.number));
     if (!shuffles)
       return void(++tally.ordered);
     if (!point.moved)
@@ -185,6 +187,21 @@ TEST(Mutation, MeetingsThatAreLeftOutAreMissed) {
   EXPECT_GT(tally.stopped, 0);
   EXPECT_GT(tally.changed, 100);
   EXPECT_GE(tally.caught(), kLeastCaught * (tally.caught() + double(tally.escaped.size())));
+}
+
+/// Rows that are copied ahead, and a problem with several rows for each block.
+TEST(Mutation, WaitsForCopiesAreMissed) {
+  const Backend &cuda = backend_for(find_target("sm_90"));
+  Tally tally;
+  for (const char *mapping :
+       {"grid=resident stages=2 blocks=1", "grid=resident stages=3 blocks=1 keep=reread threads=32 rows=2 vector=8"}) {
+    const Problem problem = parse_problem("layer_norm rows=13 cols=264 x=f32");
+    const Schedule schedule = parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(make_sweep_plan(problem), find_target("sm_90")));
+    Subject(problem, {13, 264}, schedule).try_all(tally, mapping);
+  }
+  report(tally);
+  EXPECT_GT(tally.stopped, 4);
+  EXPECT_TRUE(tally.escaped.empty());
 }
 
 /// Where the sign of a zero that is the largest shows, all threads must have the same.
