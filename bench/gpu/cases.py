@@ -8,6 +8,7 @@ COLS = sorted([2**power for power in range(6, 19)] + [1152, 1536, 2304, 2560, 51
 ROWS = [8192, 1, 32768, 1024, 32]  # in the order in which they are measured
 DTYPES = {"bf16": 2, "f32": 4}
 BYTES = DTYPES | {"i8": 1}
+TUNED_COLS = [1024, 4096, 65536]
 SMALL_COLS, SMALL_ROWS = [64, 1152], [4, 1]  # in emulation
 
 
@@ -91,9 +92,16 @@ def cases(emulated):
 
 def problems(emulated):
     """Problem lines of a library that has a kernel for each number of columns."""
-    lines = []
-    for dtype in DTYPES:
-        for name, norm in NORMS.items():
-            for n in SMALL_COLS if emulated else COLS:
-                lines.append(f"{name} cols={n} x={dtype} outputs={','.join(norm.outputs)}\n")
-    return "".join(lines)
+    cols = SMALL_COLS if emulated else COLS
+    return "".join(problem(name, f"cols={n}", dtype) for dtype in DTYPES for name in NORMS for n in cols)
+
+
+def tuned_problems(emulated):
+    """Problem lines that are tuned, for the rows of the benchmark."""
+    if emulated:
+        return problem("rms_norm", f"rows={max(SMALL_ROWS)} cols={min(SMALL_COLS)}", "f32")
+    return "".join(problem(name, f"rows=1..{max(ROWS)} cols={n}", dtype) for dtype in DTYPES for name in NORMS for n in TUNED_COLS)
+
+
+def problem(name, extents, dtype):
+    return f"{name} {extents} x={dtype} outputs={','.join(NORMS[name].outputs)}\n"

@@ -1,5 +1,5 @@
-"""What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, the benchmark beside its peers, and
-compute-sanitizer, which takes longest. A second call goes on where one was cut off."""
+"""What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, tuning, the benchmark beside its
+peers, and compute-sanitizer, which takes longest. A second call goes on where one was cut off."""
 
 import argparse
 import datetime
@@ -16,6 +16,7 @@ from library import Library
 from measure import EMULATED, FULL, Bench
 from steps import Output
 from suite import TOOLS, conformance, sanitized
+from tuning import tune
 
 
 def say(text):
@@ -28,6 +29,8 @@ def told(name, result):
         return f"{name}: skipped: {result['skipped']}"
     if "tests" in result:
         counted = f"{result['tests']} tests, {result['failures']} failed"
+    elif "timed" in result:
+        counted = f"{result['timed']} records of times"
     else:
         counted = f"exit status {result['exit']}"
     return f"{name}: {'passed' if result['passed'] else 'FAILED'}: {counted}" + ("" if result["passed"] else f"; see {result['log']}")
@@ -50,6 +53,10 @@ def run_steps(output, steps):
 
 def run_conformance(output, driver, environment):
     return run_steps(output, [(f"conformance-{name}", conformance, (name, environment)) for name in output.libraries()])
+
+
+def run_tune(output, driver, environment):
+    return run_steps(output, [("tune", tune, (environment,))])
 
 
 def run_sanitizer(output, driver, environment):
@@ -79,7 +86,7 @@ def run_bench(output, driver, environment):
     return good
 
 
-PARTS = {"conformance": run_conformance, "bench": run_bench, "sanitizer": run_sanitizer}
+PARTS = {"conformance": run_conformance, "tune": run_tune, "bench": run_bench, "sanitizer": run_sanitizer}
 
 
 def main():

@@ -2,7 +2,8 @@
 
   normforge_library_suite   the conformance suite, a program that needs libc and the driver
   libsuite_MIX.so           a library of every norm in a mix of dtypes, for GPUs and, summing in the same order, for the CPU
-  libbench.so               the benchmark's kernels
+  libbench.so               the benchmark's kernels: default schedules, or those of a lockfile
+  pack/                     candidates of the benchmark's main problems, and the program that measures them
   kit.json                  what it was made of
 """
 
@@ -31,7 +32,7 @@ def shared_object(normforge, directory, name, problems, *options):
     with tempfile.TemporaryDirectory() as scratch:
         file = pathlib.Path(scratch, "problems")
         file.write_text(problems)
-        run([normforge, "build", file, "-o", f"{scratch}/package", "--name", name, "--no-lock", *options])
+        run([normforge, "build", file, "-o", f"{scratch}/package", "--name", name, *options])
         archive = f"{scratch}/package/lib/lib{name}.a"
         link = ["-shared", "-o", directory / f"lib{name}.so", "-Wl,--whole-archive", archive, "-Wl,--no-whole-archive", "-pthread", "-ldl"]
         run([os.environ.get("CC", "cc"), *link])
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path, help="build directory of normforge")
     parser.add_argument("kit", type=pathlib.Path, help="the file to write")
     parser.add_argument("--target", default="sm_90", help="GPU architecture; newer ones get its PTX")
+    parser.add_argument("--lock", help="lockfile with the schedules of the benchmark's kernels")
     parser.add_argument("--emulate", action="store_true", help="a small kit, for the emulator")
     arguments = parser.parse_args()
     normforge, suite = arguments.build / "bin/normforge", arguments.build / "bin/normforge_library_suite"
@@ -69,10 +71,16 @@ def main():
             lines = run([suite, "--problems", mix], env=with_stand_in).splitlines()
             kept = [line for line in lines if not arguments.emulate or line.split()[0] in EMULATED_NORMS]
             target = f"x86-64-v3,{arguments.target}"
-            shared_object(normforge, kit, f"suite_{mix}", "\n".join(kept) + "\n", "--target", target, "--same-bits", *required)
+            shared_object(normforge, kit, f"suite_{mix}", "\n".join(kept) + "\n", "--target", target, "--same-bits", "--no-lock", *required)
         print("gpu: compiling the benchmark's kernels", flush=True)
-        shared_object(normforge, kit, "bench", cases.problems(arguments.emulate), "--target", arguments.target, *required)
-        facts = {"normforge": run([normforge, "--version"]).strip(), "target": arguments.target, "mixes": mixes, "emulated": arguments.emulate}
+        schedules = ["--lock", arguments.lock] if arguments.lock else ["--no-lock"]
+        shared_object(normforge, kit, "bench", cases.problems(arguments.emulate), "--target", arguments.target, *schedules, *required)
+        print("gpu: compiling candidates to tune", flush=True)
+        tuned = pathlib.Path(scratch, "tuned.problems")
+        tuned.write_text(cases.tuned_problems(arguments.emulate))
+        budget = ["--budget", "0.2s"] if arguments.emulate else []
+        run([normforge, "tune", tuned, "--target", arguments.target, "--pack", kit / "pack", *budget])
+        facts = {"normforge": run([normforge, "--version"]).strip(), "target": arguments.target, "mixes": mixes, "emulated": arguments.emulate, "tuned": bool(arguments.lock)}
         (kit / "kit.json").write_text(json.dumps(facts, indent=1) + "\n")
         packed = pathlib.Path(scratch, "kit.tar.xz")
         with tarfile.open(packed, "w:xz", preset=1 if arguments.emulate else 6, dereference=True) as tar:

@@ -3,6 +3,7 @@ by the lockfile that they make."""
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -10,10 +11,11 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../cli"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../bench/gpu"))
 from program import ProgramTest, run, unittest
+from tuning import packed_kernels
 
 PROBLEMS = "softmax rows=1..4 cols=8\nrms_norm rows=3 cols=20 x=bf16\n"
-FACTS = re.compile(rb'\n(\{[^\n]*"schedule":[^\n]*\})\n')
 
 
 class GpuPack(ProgramTest):
@@ -34,21 +36,10 @@ class GpuPack(ProgramTest):
         super().setUp()
         shutil.copytree(self.made, self.directory, dirs_exist_ok=True)
 
-    def kernels(self):
-        """What the stand-in may be asked to run: all kernels of the pack, a line each."""
-        lines = set()
-        for name in os.listdir(self.path("pack")):
-            if name.endswith(".problem"):
-                with open(self.path("pack/" + name), "rb") as file:
-                    facts = [json.loads(line) for line in FACTS.findall(file.read())]
-                for fact in facts:
-                    lines.add("\t".join([fact["target"], fact["problem"], fact["schedule"], f"{fact['code_hash'] % 2**64:016x}"]) + "\n")
-        return "".join(sorted(lines))
-
     def runner(self, stand_in=True, **settings):
         environment = {"NORMFORGE_STAND_IN_" + name: value for name, value in settings.items()}
         if stand_in:
-            self.write("kernels.txt", self.kernels())
+            self.write("kernels.txt", packed_kernels(pathlib.Path(self.path("pack"))))
             environment |= {"LD_LIBRARY_PATH": os.environ["NORMFORGE_STAND_IN"], "NORMFORGE_STAND_IN_KERNELS": self.path("kernels.txt")}
         return subprocess.run([self.path("pack/run")], cwd=self.directory, env=environment, capture_output=True, text=True, timeout=120)
 
