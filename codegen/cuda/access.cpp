@@ -123,6 +123,32 @@ Value Emitter::load_lanes(int tensor, const Frame &frame) {
   return widened(view, loaded);
 }
 
+/// A record's vector holds all lanes of the row, those that a thread has one group after the other.
+Value Emitter::load_record(mlir::Type type, Value at, unsigned alignment) {
+  if (!llvm::isa<mlir::VectorType>(type))
+    return ir.load(type, at, alignment);
+  const mlir::VectorType group_type = ir.vector(row.threads.vector, compute_type);
+  Value loaded = arith::ConstantOp::create(ir, type, ir.getZeroAttr(type));
+  for (int group = 0; group < row.threads.groups; ++group)
+    loaded = insert_at(ir, ir.load(group_type, record_address(at, group), record_alignment(alignment)), loaded, group * row.threads.vector);
+  return loaded;
+}
+
+void Emitter::store_record(Value value, Value at, unsigned alignment) {
+  if (!llvm::isa<mlir::VectorType>(value.getType()))
+    return ir.when(ir.is(Predicate::eq, row.thread, ir.i64(0)), [&] { ir.store(value, at, alignment); });
+  for (int group = 0; group < row.threads.groups; ++group)
+    ir.store(slice(ir, value, group * row.threads.vector, row.threads.vector), record_address(at, group), record_alignment(alignment));
+}
+
+Value Emitter::record_address(Value at, int group) {
+  return ir.address(at, compute_type, ir.add(row.lane, ir.i64(group * row.threads.stride())));
+}
+
+unsigned Emitter::record_alignment(unsigned alignment) const {
+  return std::min({alignment, kWidest, unsigned(row.threads.vector) * compute_type.getIntOrFloatBitWidth() / 8});
+}
+
 /// What all lanes share is stored by the row's first thread.
 void Emitter::store(int tensor, Value value, const Frame &frame, bool) {
   const View &view = views[size_t(tensor)];

@@ -63,7 +63,7 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
                          "fold=low",
                          mapping.threads, mapping.rows, folds, target.shared_bytes)
         .str();
-  const int64_t trees = unrolls(shape, residency) ? 0 : tree_bytes(plan, shape, numerics, threads);
+  const int64_t trees = unrolls(shape, residency) ? 0 : tree_bytes(plan, shape, numerics, mapping);
   if (folds + trees > target.shared_bytes)
     return llvm::formatv("schedule: threads={0} rows={1} vector={2}: the sums of chunks take {3} bytes of shared memory, of which a block "
                          "has {4}; use fewer lanes, a longer chunk or a narrower vector",
@@ -163,6 +163,10 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     if (auto reason = unfit_shared(plan, shape, residency, numerics, mapping, target))
       return reason;
   }
+  if (auto reason = nest::unfit_split(plan, numerics, nest_mapping(plan, mapping)))
+    return reason;
+  if (mapping.split > 1 && mapping.grid == Grid::resident)
+    return "schedule: split: rows that are few have a block for each part; use grid=whole, or split=1";
   if (mapping.keep != Keep::reread && !keeps)
     return "schedule: keep: no sweep leaves what a later one needs; use keep=reread";
   if (mapping.stages > 1 && !copies)

@@ -17,13 +17,13 @@ using Predicate = arith::CmpIPredicate;
 constexpr int64_t kSharedAlignment = 16;
 
 Emitter::Emitter(Ir &ir, const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const nest::NestMapping &mapping,
-                 const Target &target, const Threads &threads, const CudaMapping &cuda)
-    : nest::Emitter(ir, plan, shape, numerics, mapping, target, std::nullopt), staging(staging_of(plan, shape, threads, cuda)),
-      keep(cuda.keep), blocks(cuda.blocks), grid(cuda.grid) {
+                 const Target &target, const std::optional<nest::RowRecord> &record, const Threads &threads, const CudaMapping &cuda)
+    : nest::Emitter(ir, plan, shape, numerics, mapping, target, record), staging(staging_of(plan, shape, threads, cuda)), keep(cuda.keep),
+      blocks(cuda.blocks), grid(cuda.grid) {
   row.threads = threads;
 }
 
-Launch Emitter::emit(llvm::StringRef symbol) {
+Launch Emitter::emit(llvm::StringRef symbol, const nest::NestStep &step) {
   mlir::OpBuilder::InsertionGuard guard(ir);
   const mlir::Type range[] = {ir.getI64Type(), ir.getI64Type()};
   const auto type_of = [&](mlir::TypeRange parameters) {
@@ -44,16 +44,10 @@ Launch Emitter::emit(llvm::StringRef symbol) {
   launch.threads = row.threads.count;
   launch.rows = row.threads.rows;
   launch.resident = grid == Grid::resident ? blocks : 0;
-  const bool whole =
-      shape.vector_axis >= 0 && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
-  for (const View &view : views)
-    if (whole && moves_vectors(view))
-      launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(view)));
-  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
-    launch.point_bytes += double(moved_bytes(plan, shape, shape.nest.sweeps[sweep], residency.points[sweep]));
+  promise(step);
 
   filled.assign(plan.program().nodes.size(), 0);
-  for_items([&](Value item) { emit_item(item); });
+  for_items([&](Value item) { emit_item(step, item); });
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
   if (trees)
     launch.shared_bytes = int64_t(llvm::alignTo(launch.shared_bytes, kSharedAlignment)) + trees;
@@ -61,23 +55,34 @@ Launch Emitter::emit(llvm::StringRef symbol) {
   return launch;
 }
 
-void Emitter::emit_item(Value item) {
+void Emitter::emit_item(const nest::NestStep &step, Value item) {
+  if (step.kind != nest::NestStep::whole)
+    return emit_step_at(step, divide(), item);
   at_item(item, 1, [&](Frames &frames) {
-    const auto version = [&](bool vectors) {
-      return [this, vectors, frames] {
-        emit_version(frames, vectors);
-        return nest::Values();
-      };
-    };
-    ir.when_else(is_aligned(frames.front()), {}, version(true), version(false));
+    as_memory_lies(frames, [&](Frames &rows) {
+      emit_rows(rows);
+      part_rows();
+    });
   });
 }
 
-void Emitter::emit_version(Frames rows, bool vectors) {
-  wide = vectors;
-  folds = 0;
-  emit_rows(rows);
-  part_rows();
+/// What the step's sweeps move.
+void Emitter::promise(const nest::NestStep &step) {
+  const auto &sweeps = shape.nest.sweeps;
+  size_t first = 0, end = sweeps.size();
+  if (step.kind != nest::NestStep::whole) {
+    first = step.index;
+    end = step.kind == nest::NestStep::sweep ? first + 1 : first;
+    while (end > first && end < sweeps.size() && !sweeps[end].moments.empty())
+      ++end;
+  }
+  for (size_t sweep = first; sweep < end; ++sweep)
+    launch.point_bytes += double(moved_bytes(plan, shape, sweeps[sweep], residency.points[sweep]));
+  const bool whole =
+      shape.vector_axis >= 0 && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
+  for (const View &view : views)
+    if (whole && first < end && moves_vectors(view))
+      launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(view)));
 }
 
 /// An entry of nf_kernel_args is a parameter of its own.
@@ -138,10 +143,10 @@ Value Emitter::buffer_memory(int64_t bytes) {
   return ir.address(shared_memory(ir), ir.getI8Type(), ir.add(ir.i64(start), ir.mul(number, ir.i64(bytes))));
 }
 
-/// Of unrolled sweeps, whose levels are known, in registers. Else in shared memory, each slot's vectors beside each other.
-nest::TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots) {
+/// Where slots are known they are registers. Else in shared memory, each slot's vectors beside each other.
+nest::TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots, bool unrolled) {
   const unsigned bytes = unsigned(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
-  if (unrolls(shape, residency))
+  if (unrolled)
     return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
   const int64_t threads = row.threads.count * row.threads.rows;
   trees = std::max(trees, int64_t(bytes) * slots * threads);
@@ -164,6 +169,18 @@ nest::Values Emitter::fold(llvm::ArrayRef<nest::LaneSums> sums, Value counts) {
   if (scratch && folds++ % 2)
     scratch = ir.address(scratch, ir.getI8Type(), ir.i64(fold_bytes(plan, shape, row.threads, numerics.fold_high)));
   return fold_row(ir, row, sums, counts, numerics.fold_high, scratch);
+}
+
+void Emitter::as_memory_lies(Frames &rows, const RowsBody &body) {
+  const auto version = [&](bool vectors) {
+    return [this, vectors, &body, frames = rows]() mutable {
+      wide = vectors;
+      folds = 0;
+      body(frames);
+      return nest::Values();
+    };
+  };
+  ir.when_else(is_aligned(rows.front()), {}, version(true), version(false));
 }
 
 /// An output may be the memory of an input that other threads of the row still read.

@@ -36,19 +36,19 @@ struct Row {
 
 class Emitter : public nest::Emitter {
 public:
-  Emitter(Ir &, const SweepPlan &, const nest::NestShape &, const Numerics &, const nest::NestMapping &, const Target &, const Threads &,
-          const CudaMapping &);
+  Emitter(Ir &, const SweepPlan &, const nest::NestShape &, const Numerics &, const nest::NestMapping &, const Target &,
+          const std::optional<nest::RowRecord> &record, const Threads &, const CudaMapping &);
 
-  /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end): block b does `rows` of them from begin + b * rows on,
-  /// and in a persistent grid those that lie whole grids further on.  /// The further parameters are entries of nf_kernel_args.
-  Launch emit(llvm::StringRef symbol);
+  /// Emits `void symbol(i64 begin, i64 end, …)`, which does the items [begin, end) of a step: block b does `rows` of them from begin + b *
+  /// rows on, and in a persistent grid those that lie whole grids further on. The further parameters are entries of nf_kernel_args.
+  Launch emit(llvm::StringRef symbol, const nest::NestStep &step);
 
 private:
   // What nest::Emitter leaves to the machine
   Value argument(mlir::Type type, size_t offset) override;
   Value buffer_memory(int64_t bytes) override;
-  nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots) override;
-  int64_t most_points() const override { return most_elements(plan); }
+  nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots, bool unrolled) override;
+  int64_t most_points() const override { return cuda::most_points(plan, shape, numerics, mapping.split); }
   int sharers() const override { return keep == Keep::registers ? row.threads.count : 1; }
   bool loads_first() const override { return true; }
   int lane_count() const override { return row.threads.lanes(); }
@@ -57,12 +57,15 @@ private:
   void store(int tensor, Value value, const Frame &frame, bool nontemporal) override;
   nest::Values fold(llvm::ArrayRef<nest::LaneSums> sums, Value counts) override;
   void write_row_outputs(const std::vector<Write> &writes, Frames &rows) override;
+  void store_record(Value value, Value at, unsigned alignment) override;
+  Value load_record(mlir::Type type, Value at, unsigned alignment) override;
+  void as_memory_lies(Frames &rows, const RowsBody &body) override;
 
   void enter();
+  void promise(const nest::NestStep &step);
   void place(Value thread);
   void for_items(const std::function<void(Value item)> &body);
-  void emit_item(Value item);
-  void emit_version(Frames rows, bool vectors);
+  void emit_item(const nest::NestStep &step, Value item);
   void part_rows();
   bool is_only_read(int tensor) const;
   Value is_aligned(const Frame &frame, const std::function<bool(size_t view)> &counts = {});
@@ -71,6 +74,8 @@ private:
   bool whole_vectors() const;
   unsigned alignment_of(const View &view) const;
   Value own_address(const View &view, size_t index, const Frame &frame, int group);
+  Value record_address(Value at, int group);
+  unsigned record_alignment(unsigned alignment) const;
 
   void make_staging();
   void take_stage(Value stage);

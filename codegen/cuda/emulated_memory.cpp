@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kUnknown = -1;
 constexpr int64_t kNear = 1 << 20; ///< bytes: an address this far from a tensor is told as one outside it
+constexpr int64_t kWord = 4;       ///< bytes: what is in a workspace is made of these
 constexpr char kShared[] = "shared memory";
 
 int64_t product(uint64_t axes, const std::vector<int64_t> &extents) {
@@ -61,7 +62,7 @@ EmulatedMemory::EmulatedMemory(const EmulatedKernel &kernel, const nf_kernel_arg
       add({.name = "workspace " + std::to_string(i),
            .base = static_cast<const char *>(args.buffers[i]),
            .bytes = workspace_bytes(kernel.buffer[i], extents_of(kernel, args)),
-           .element_bytes = kernel.buffer[i].bytes,
+           .element_bytes = kWord,
            .written = true});
   add({.name = kShared, .base = shared, .bytes = kernel.shared_bytes, .element_bytes = 1, .written = true});
 }

@@ -14,6 +14,7 @@ constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
 constexpr int64_t kGrid[] = {0, 1};
 constexpr int64_t kStages[] = {1, 2, 3, 4};
 constexpr std::string_view kGridWords[] = {"whole", "resident"};
+constexpr int64_t kSplit[] = {1, 2, 4, 8, 16, 32};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
 
 constexpr Knob kKnobs[] = {
@@ -38,6 +39,7 @@ constexpr Knob kKnobs[] = {
      kStages,
      {},
      "grid"},
+    {"split", "parts of a row that blocks share, chunk by chunk: for few rows that are long; wants a workspace", kSplit, {}},
 };
 
 } // namespace
@@ -54,11 +56,12 @@ CudaMapping read_mapping(const Mapping &mapping) {
           .keep = Keep(v[4]),
           .blocks = int(v[5]),
           .grid = Grid(v[6]),
-          .stages = int(v[7])};
+          .stages = int(v[7]),
+          .split = int(v[8])};
 }
 
 Mapping write_mapping(const CudaMapping &m) {
-  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages}};
+  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages, m.split}};
 }
 
 } // namespace normforge::cuda

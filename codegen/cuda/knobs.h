@@ -8,7 +8,7 @@
 namespace normforge::cuda {
 
 std::span<const Knob> mapping_knobs();
-constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5; ///< rows of the table
+constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 8; ///< rows of the table
 
 /// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
 enum class Keep { reread, shared, registers };
@@ -25,6 +25,7 @@ struct CudaMapping {
   int blocks; ///< that a multiprocessor has registers for, at least
   Grid grid;
   int stages; ///< rows that are in shared memory or on their way there; 1: each is read from global memory when it is wanted
+  int split;  ///< parts of a row, each with threads of its own; 1: rows stay whole
 };
 
 CudaMapping read_mapping(const Mapping &);

@@ -19,8 +19,10 @@ constexpr int64_t kLongestChunk = 256 << 10;
 constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
 constexpr int kInFlight = 16;       ///< bytes that a thread should have in flight
 constexpr int kMostUnrolled = 4;
-constexpr int kAccess = 16; ///< bytes of the widest load
-constexpr int kBlock = 128; ///< threads of a block of short rows
+constexpr int kAccess = 16;           ///< bytes of the widest load
+constexpr int kBlock = 128;           ///< threads of a block of short rows
+constexpr int64_t kLongRow = 1 << 20; ///< elements from which on parts are worth the steps that merge them,
+constexpr int64_t kIdle = 64;         ///< where there are no more of them than this: most multiprocessors would have no row
 
 int64_t power_of_two(int64_t value) { return int64_t(std::bit_ceil(uint64_t(std::max<int64_t>(1, value)))); }
 
@@ -52,8 +54,15 @@ int vector_bytes(const SweepPlan &plan) {
 
 /// With accesses of at most `vector` bytes.
 CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector) {
-  CudaMapping mapping{
-      .threads = kWarp, .rows = 1, .vector = vector, .unroll = 1, .keep = Keep::reread, .blocks = 1, .grid = Grid::whole, .stages = 1};
+  CudaMapping mapping{.threads = kWarp,
+                      .rows = 1,
+                      .vector = vector,
+                      .unroll = 1,
+                      .keep = Keep::reread,
+                      .blocks = 1,
+                      .grid = Grid::whole,
+                      .stages = 1,
+                      .split = 1};
   const int64_t run = longest_run(plan);
   if (run)
     mapping.threads = int(std::min<int64_t>(threads_for(run), std::max(1, numerics.lanes / vector_elements(plan, mapping.vector))));
@@ -68,12 +77,26 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
   return mapping;
 }
 
+/// Rows that are known to be few and long are split, into as many parts as they have chunks.
+int parts_of(const SweepPlan &plan, const Numerics &numerics) {
+  int parts = 1;
+  for (const Nest &nest : plan.nests) {
+    const Extent rows = nest::extent_over(plan, nest.kept), row = nest::extent_over(plan, nest.reduced);
+    if (!rows.fixed() || !row.fixed() || row.lo < kLongRow)
+      continue;
+    for (int64_t split : mapping_knobs()[kSplitKnob].values)
+      if (split * rows.lo <= kIdle && split * numerics.chunk <= row.lo)
+        parts = std::max(parts, int(split));
+  }
+  return parts;
+}
+
 /// Whether the partial sums of chunks take so much shared memory that a multiprocessor has few warps.
 bool is_crowded(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
   return std::ranges::any_of(plan.nests, [&](const Nest &nest) {
     const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
     const Threads threads = threads_of(plan, shape, mapping);
-    return tree_bytes(plan, shape, numerics, threads) > kTreeBytes * threads.count * threads.rows;
+    return tree_bytes(plan, shape, numerics, mapping) > kTreeBytes * threads.count * threads.rows;
   });
 }
 
@@ -109,6 +132,7 @@ CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics) {
     mapping = mapping_for(plan, numerics, mapping.vector / 2);
   while (mapping.unroll < kMostUnrolled && mapping.vector * mapping.unroll < kInFlight)
     mapping.unroll *= 2;
+  mapping.split = parts_of(plan, numerics);
   return mapping;
 }
 

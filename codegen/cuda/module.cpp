@@ -23,9 +23,12 @@ KernelModule emit_module(const Backend &backend, const SweepPlan &plan, const Sc
     kernel.workspace.push_back({{nest::norm_axes(plan, temporary.axes), 0, 1, 1}, info(plan.specialized.compute).bytes});
   for (const Nest &nest : plan.nests) {
     const nest::NestShape shape = nest::shape_of(plan, nest, schedule.numerics, nests);
-    const std::string name = kernel.steps.empty() ? symbol : symbol + "_" + std::to_string(kernel.steps.size());
-    const Launch launch = Emitter(ir, plan, shape, schedule.numerics, nests, target, threads_of(plan, shape, mapping), mapping).emit(name);
-    kernel.steps.push_back({.symbol = name, .items = shape.items, .item_bytes = shape.item_bytes, .launch = launch});
+    const auto record = nest::add_record(plan, shape, schedule.numerics, nests, kernel.workspace);
+    for (const nest::NestStep &step : nest::steps_of(plan, shape, nests, record)) {
+      const std::string name = kernel.steps.empty() ? symbol : symbol + "_" + std::to_string(kernel.steps.size());
+      Emitter emitter(ir, plan, shape, schedule.numerics, nests, target, record, threads_of(plan, shape, mapping), mapping);
+      kernel.steps.push_back({.symbol = name, .items = step.items, .item_bytes = step.item_bytes, .launch = emitter.emit(name, step)});
+    }
   }
   kernel.problem = to_text(plan.problem);
   kernel.schedule = to_text(schedule, backend.knobs());

@@ -48,6 +48,8 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();
     most = std::max(most, moved + (merges ? kMoments + sums : 0) +
                               std::max(sums, threads.lanes() * words)); // at least one value of each lane is unpacked
+    if (mapping.split > 1)
+      most = std::max(most, nest::tree_slots(size_t(sums), mapping.split) + sums); // the parts' results, until they have merged
   }
   return int(std::min<int64_t>(1 << 20, addresses + kept + most));
 }

@@ -1,8 +1,10 @@
 #include "codegen/cuda/threads.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "codegen/nest/reduce_tree.h"
+#include "codegen/nest/split.h"
 
 namespace normforge::cuda {
 
@@ -21,16 +23,6 @@ int64_t most_elements(const SweepPlan &plan) { return (int64_t(1) << 40) / narro
 
 bool unrolls(const nest::NestShape &shape, const nest::Residency &residency) { return residency.slots > 0 && !shape.ragged_reduction; }
 
-int64_t tree_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const Threads &threads) {
-  if (nest::chunk_shape(plan, shape, numerics) == nest::ChunkShape::one)
-    return 0;
-  size_t accumulators = 0;
-  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
-    accumulators = std::max(accumulators, nest::accumulators_of(plan.program(), shape.nest, sweep, 1).size());
-  const int64_t slots = nest::tree_slots(accumulators, nest::most_chunks(plan, shape, numerics, most_elements(plan)));
-  return slots * threads.lanes() * info(plan.specialized.compute).bytes * threads.count * threads.rows;
-}
-
 nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping) {
   return {.rows = 1,
           .unroll = mapping.unroll,
@@ -39,7 +31,7 @@ nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping
           .keep = mapping.keep == Keep::reread ? nest::Keep::reread : nest::Keep::registers,
           .stream = false,
           .prefetch = 0,
-          .split = 1};
+          .split = mapping.split};
 }
 
 Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const CudaMapping &mapping) {
@@ -49,6 +41,26 @@ Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const Cu
   threads.vector = std::min(vector_elements(plan, mapping.vector), shape.width / threads.count);
   threads.groups = shape.width / threads.stride();
   return threads;
+}
+
+int64_t most_points(const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, int split) {
+  const int64_t all = most_elements(plan);
+  if (split == 1 || nest::unsplittable(plan, shape, numerics))
+    return all;
+  const int64_t chunks = nest::most_chunks(plan, shape, numerics, all);
+  return std::min(all, numerics.chunk * int64_t(std::bit_ceil(uint64_t((chunks + split - 1) / split))));
+}
+
+int64_t tree_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, const CudaMapping &mapping) {
+  if (nest::chunk_shape(plan, shape, numerics) == nest::ChunkShape::one)
+    return 0;
+  size_t accumulators = 0;
+  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep)
+    accumulators = std::max(accumulators, nest::accumulators_of(plan.program(), shape.nest, sweep, 1).size());
+  const int64_t chunks = nest::most_chunks(plan, shape, numerics, most_points(plan, shape, numerics, mapping.split));
+  const int64_t slots = nest::tree_slots(accumulators, std::max<int64_t>(chunks, mapping.split));
+  const Threads threads = threads_of(plan, shape, mapping);
+  return slots * threads.lanes() * info(plan.specialized.compute).bytes * threads.count * threads.rows;
 }
 
 } // namespace normforge::cuda

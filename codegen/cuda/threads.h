@@ -35,13 +35,16 @@ int64_t most_elements(const SweepPlan &);
 /// Whether the sweeps of a nest are unrolled as a whole, so that what is indexed in them becomes registers.
 bool unrolls(const nest::NestShape &, const nest::Residency &);
 
-/// Bytes of shared memory that a block's partial sums of chunks take until they merge (nest/reduce_tree.h), where they are not in
-/// registers.
-int64_t tree_bytes(const SweepPlan &, const nest::NestShape &, const Numerics &, const Threads &);
-
 /// `mapping` as the emitter of nests takes it.
 nest::NestMapping nest_mapping(const SweepPlan &, const CudaMapping &);
 
 Threads threads_of(const SweepPlan &, const nest::NestShape &, const CudaMapping &);
+
+/// What the threads of a row, or of a part of one, go over at most.
+int64_t most_points(const SweepPlan &, const nest::NestShape &, const Numerics &, int split);
+
+/// Bytes of shared memory that a block's partial sums of chunks take until they merge (nest/reduce_tree.h), where they are not in
+/// registers.
+int64_t tree_bytes(const SweepPlan &, const nest::NestShape &, const Numerics &, const CudaMapping &);
 
 } // namespace normforge::cuda

@@ -34,12 +34,6 @@ Value part_of(Ir &ir, Value item, int64_t parts) {
 
 } // namespace
 
-/// How each row is divided. All in pieces of runs, but `parts`.
-struct Emitter::Division {
-  Value per_run, per_row, per_part;
-  Value parts; ///< that have anything to do
-};
-
 /// Whole runs that share a chunk, at least 1.
 Value Emitter::runs_per_chunk() {
   return ir.max(ir.i64(1), ir.div(ir.i64(numerics.chunk), ir.max(ir.i64(1), extents[size_t(shape.reduced.back())])));
@@ -60,23 +54,21 @@ Emitter::Division Emitter::divide() {
   return division;
 }
 
-void Emitter::emit_step(const NestStep &step, Value begin, Value end) {
-  const Division division = divide();
+void Emitter::emit_step_at(const NestStep &step, const Division &division, Value item) {
   const int64_t parts = step.kind == NestStep::sweep ? mapping.split : 1;
   const int64_t record_bytes = record->all * shape.width * info(plan.specialized.compute).bytes;
-  ir.loop(begin, end, 1, {}, [&](Value item, mlir::ValueRange) {
-    Value part = part_of(ir, item, parts);
-    ir.when(ir.is(Predicate::ult, part, division.parts), [&] {
-      Value number = ir.div(item, ir.i64(parts));
-      at_item(number, 1, [&](Frames &row) {
-        emit_step(step, division, row, ir.address(records, ir.getI8Type(), ir.mul(number, ir.i64(record_bytes))), part);
-      });
+  Value part = part_of(ir, item, parts);
+  ir.when(ir.is(Predicate::ult, part, division.parts), [&] {
+    Value number = ir.div(item, ir.i64(parts));
+    at_item(number, 1, [&](Frames &row) {
+      Value row_record = ir.address(records, ir.getI8Type(), ir.mul(number, ir.i64(record_bytes)));
+      const auto body = [&](Frames &rows) { emit_step_of(step, division, rows, row_record, part); };
+      step.kind == NestStep::sweep ? as_memory_lies(row, body) : body(row);
     });
-    return Values();
   });
 }
 
-void Emitter::emit_step(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part) {
+void Emitter::emit_step_of(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part) {
   const auto &sweeps = shape.nest.sweeps;
   if (step.kind == NestStep::merge) {
     SweepEmitter(*this, step.index, 1).merge_parts(row, division.parts, row_record);
@@ -109,27 +101,24 @@ void Emitter::emit_step(const NestStep &step, const Division &division, Frames &
 
 /// Pivots or reductions between a row's record and its frame.
 void Emitter::move_known(const std::vector<NodeId> &nodes, Frames &row, Value row_record, bool store) {
-  const mlir::VectorType vector = ir.vector(shape.width, compute_type);
+  const mlir::VectorType vector = ir.vector(shape.width, compute_type), lanes = ir.vector(lane_count(), compute_type);
   const unsigned alignment = unsigned(info(plan.specialized.compute).bytes);
   for (NodeId id : nodes) {
-    const mlir::Type type = !shape.inner && varies(id, shape.vector_axis) ? mlir::Type(vector) : compute_type;
+    const mlir::Type type = !shape.inner && varies(id, shape.vector_axis) ? mlir::Type(lanes) : compute_type;
     Value at = ir.address(row_record, vector, ir.i64(std::ranges::find(record->known, id) - record->known.begin()));
     Value &value = row.front().value[size_t(id)];
     if (store)
-      ir.store(value, at, alignment);
+      store_record(value, at, alignment);
     else
-      value = ir.load(type, at, alignment);
+      value = load_record(type, at, alignment);
   }
 }
 
 void Emitter::write_rows(Frames &row) {
-  const auto write_all = [&](const std::vector<Write> &writes) {
-    for (const Write &row_write : writes)
-      write(row_write, row.front(), /*asks=*/true);
-  };
-  write_all(shape.nest.row_writes);
+  std::vector<Write> all = shape.nest.row_writes;
   for (const Sweep &sweep : shape.nest.sweeps)
-    write_all(sweep.row_writes);
+    all.insert(all.end(), sweep.row_writes.begin(), sweep.row_writes.end());
+  write_row_outputs(all, row);
 }
 
 /// Of the vectors of a record.
@@ -148,19 +137,21 @@ void SweepEmitter::run_part(Frames &row, const Part &part, Value record) {
   spread_scalars(row);
   const Values results = again ? chunks(row, part) : tree.finish(runs_of(part, row, tree.start()));
   for (size_t i = 0; i < tree.accumulators().size(); ++i)
-    ir.store(results[i], partial(record, part.number, i), record_alignment());
+    kernel.store_record(results[i], partial(record, part.number, i), record_alignment());
 }
 
 void SweepEmitter::merge_parts(Frames &row, Value parts, Value record) {
   const mlir::VectorType type = ir.vector(kernel.lane_count(), kernel.compute_type);
+  const bool together = kernel.loads_first() && constant(parts); // parts are then loaded together
   ReduceTree merged(ir, tree.accumulators(), type, ChunkShape::pieces, {},
-                    kernel.tree_memory(type, tree_slots(tree.accumulators().size(), kernel.mapping.split)));
-  settle(row, merged.finish(ir.loop(ir.i64(0), parts, 1, merged.start(), [&](Value part, mlir::ValueRange carried) {
+                    kernel.tree_memory(type, tree_slots(tree.accumulators().size(), kernel.mapping.split), together));
+  const auto merge_part = [&](Value part, mlir::ValueRange carried) {
     Values next(carried);
     for (size_t i = 0; i < merged.accumulators().size(); ++i)
-      next[i] = ir.load(next[i].getType(), partial(record, part, i), record_alignment());
+      next[i] = kernel.load_record(type, partial(record, part, i), record_alignment());
     return merged.end_piece(next, ir.boolean(true));
-  })));
+  };
+  settle(row, merged.finish(ir.loop(ir.i64(0), parts, 1, merged.start(), merge_part, together)));
 }
 
 /// The runs of a part, the first and the last of them perhaps not whole.

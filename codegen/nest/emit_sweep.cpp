@@ -38,7 +38,8 @@ ReduceTree SweepEmitter::make_tree(size_t index, size_t rows) {
       ir, std::move(all), type, chunks, chunks == ChunkShape::grouped ? kernel.runs_per_chunk() : Value(),
       chunks == ChunkShape::one
           ? TreeMemory()
-          : kernel.tree_memory(type, tree_slots(accumulators, most_chunks(kernel.plan, shape, kernel.numerics, kernel.most_points()))));
+          : kernel.tree_memory(type, tree_slots(accumulators, most_chunks(kernel.plan, shape, kernel.numerics, kernel.most_points())),
+                               unrolled && !shape.ragged_reduction));
 }
 
 void SweepEmitter::run(Frames &rows) {

@@ -71,6 +71,8 @@ public:
   virtual ~Emitter() = default;
 
 protected:
+  using RowsBody = std::function<void(Frames &rows)>;
+
   // What the machine decides
   /// An entry of nf_kernel_args, `offset` bytes from its beginning.
   virtual Value argument(mlir::Type type, size_t offset) = 0;
@@ -78,9 +80,10 @@ protected:
   virtual int sharers() const { return 1; }              ///< how many own a part each of a row's buffer
   virtual bool loads_first() const { return false; }     ///< of all blocks of an iteration, before any is worked on
   virtual int lane_count() const { return shape.width; } ///< of the vectors that stand for a block
-  /// For a tree whose vectors have that type. Trees that share it are not in use at the same time.
-  virtual TreeMemory tree_memory(mlir::VectorType type, int64_t slots) = 0;
-  virtual int64_t most_points() const = 0; ///< elements that a tensor can have in the machine's memory
+  /// For a tree whose vectors have that type. Trees that share it are not in use at the same time. `unrolled`: all its slots have known
+  /// numbers.
+  virtual TreeMemory tree_memory(mlir::VectorType type, int64_t slots, bool unrolled) = 0;
+  virtual int64_t most_points() const = 0; ///< elements that a work item can go over, as the machine's memory has room for no more
   virtual Lanes lanes_of(int width, Value active) = 0;
   /// One element per lane, in the compute type.
   virtual Value load_lanes(int tensor, const Frame &frame) = 0;
@@ -88,13 +91,17 @@ protected:
   /// Scalars: what the lanes of each sum come to. Squares about a mean come last; `counts`: elements of each lane, where there are any.
   virtual Values fold(llvm::ArrayRef<LaneSums> sums, Value counts) = 0;
   virtual void write_row_outputs(const std::vector<Write> &writes, Frames &rows);
+  /// A scalar, or a vector of lanes, between a row's record and the threads that have the row.
+  virtual void store_record(Value value, Value at, unsigned alignment) { ir.store(value, at, alignment); }
+  virtual Value load_record(mlir::Type type, Value at, unsigned alignment) { return ir.load(type, at, alignment); }
+  /// Emits the body, once for each way in which the row's memory may lie.
+  virtual void as_memory_lies(Frames &rows, const RowsBody &body) { body(rows); }
 
   // emit_kernel.cpp
   void load_arguments();
   View make_view(int tensor);
   Value load_extent(int axis);
   Value load_buffer(int buffer);
-  using RowsBody = std::function<void(Frames &rows)>;
   void at_item(Value item, int rows, const RowsBody &body);
   void at_tile(Value item, const RowsBody &body);
   Frame frame_at(Value item);
@@ -110,10 +117,14 @@ protected:
   friend class SweepEmitter;
 
   // emit_split.cpp
-  struct Division;
+  /// How each row is divided. All in pieces of runs, but `parts`.
+  struct Division {
+    Value per_run, per_row, per_part;
+    Value parts; ///< that have anything to do
+  };
   Division divide();
-  void emit_step(const NestStep &step, Value begin, Value end);
-  void emit_step(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part);
+  void emit_step_at(const NestStep &step, const Division &division, Value item);
+  void emit_step_of(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part);
   void move_known(const std::vector<NodeId> &nodes, Frames &row, Value row_record, bool store);
   void write_rows(Frames &row);
 

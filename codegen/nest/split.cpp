@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "llvm/Support/FormatVariadic.h"
+
 #include "codegen/nest/reduce_tree.h"
 #include "dsl/error.h"
 
@@ -22,6 +24,28 @@ bool is_split(const SweepPlan &plan, const NestShape &shape, const Numerics &num
   return mapping.split > 1 && !unsplittable(plan, shape, numerics);
 }
 
+std::optional<std::string> unfit_split(const SweepPlan &plan, const Numerics &numerics, const NestMapping &mapping) {
+  if (mapping.split == 1)
+    return std::nullopt;
+  std::string whole;
+  bool splits = false;
+  for (const Nest &nest : plan.nests) {
+    const auto reason = unsplittable(plan, shape_of(plan, nest, numerics, mapping), numerics);
+    splits |= !reason;
+    if (reason && whole.empty())
+      whole = *reason;
+  }
+  if (!splits)
+    return llvm::formatv("schedule: split={0}: {1}; use split=1", mapping.split, whole).str();
+  if (mapping.keep != Keep::reread)
+    return "schedule: split: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1";
+  if (plan.temporaries.size() + plan.nests.size() > NF_MAX_BUFFERS)
+    return llvm::formatv("schedule: split: wants {0} buffers, of which a kernel has {1}; use split=1",
+                         plan.temporaries.size() + plan.nests.size(), int(NF_MAX_BUFFERS))
+        .str();
+  return std::nullopt;
+}
+
 std::vector<NodeId> pivots_of(const SweepPlan &plan, const NestShape &shape) {
   std::vector<NodeId> pivots = shape.nest.rows;
   std::erase_if(pivots, [&](NodeId id) { return plan.program().node(id).op != Op::first; });
@@ -38,6 +62,15 @@ RowRecord row_record(const SweepPlan &plan, const NestShape &shape, const NestMa
     record.partials = std::max(record.partials, int64_t(accumulators_of(plan.program(), shape.nest, s, 1).size()));
   }
   record.all = int64_t(record.known.size()) + record.partials * mapping.split;
+  return record;
+}
+
+std::optional<RowRecord> add_record(const SweepPlan &plan, const NestShape &shape, const Numerics &numerics, const NestMapping &mapping,
+                                    std::vector<nf_buffer> &workspace) {
+  if (!is_split(plan, shape, numerics, mapping))
+    return std::nullopt;
+  const RowRecord record = row_record(plan, shape, mapping, int(workspace.size()));
+  workspace.push_back({shape.items, record.all * shape.width * info(plan.specialized.compute).bytes});
   return record;
 }
 

@@ -12,6 +12,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "codegen/nest/mapping.h"
 #include "codegen/nest/nest_shape.h"
@@ -41,10 +42,17 @@ std::optional<std::string> unsplittable(const SweepPlan &, const NestShape &, co
 /// Whether `mapping` splits the rows of a nest.
 bool is_split(const SweepPlan &, const NestShape &, const Numerics &, const NestMapping &);
 
+/// Why a schedule that splits rows cannot, or splits none; nullopt when it can.
+std::optional<std::string> unfit_split(const SweepPlan &, const Numerics &, const NestMapping &);
+
 /// Pivots of a nest, which are known before its first sweep.
 std::vector<NodeId> pivots_of(const SweepPlan &, const NestShape &);
 
 RowRecord row_record(const SweepPlan &, const NestShape &, const NestMapping &, int buffer);
+
+/// The record of a nest whose rows are split, its buffer added to a kernel's workspace; nullopt where rows stay whole.
+std::optional<RowRecord> add_record(const SweepPlan &, const NestShape &, const Numerics &, const NestMapping &,
+                                    std::vector<nf_buffer> &workspace);
 
 /// The steps of a nest, one function each; `record` where its rows are split.
 std::vector<NestStep> steps_of(const SweepPlan &, const NestShape &, const NestMapping &, const std::optional<RowRecord> &record);

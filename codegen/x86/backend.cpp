@@ -63,8 +63,7 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
   if (mapping.vector > target.vector_bits)
     return llvm::formatv("schedule: vector={0}: {1} has registers of {2} bits", mapping.vector, target.name, target.vector_bits).str();
   // A knob that changes nothing is refused, so that a search does not try it.
-  bool keeps = false, streams = false, groups = false, tiles = false, splits = false;
-  std::string whole;
+  bool keeps = false, streams = false, groups = false, tiles = false;
   for (const Nest &nest : plan.nests) {
     const NestShape shape = shape_of(plan, nest, numerics, mapping);
     if (const auto reason = unordered_length(plan, shape))
@@ -75,24 +74,14 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
         return reason;
     keeps |= residency.slots > 0;
     streams |= shape.streams;
-    const auto unsplit = unsplittable(plan, shape, numerics);
-    if (unsplit && whole.empty())
-      whole = *unsplit;
-    splits |= !unsplit;
-    groups |= (mapping.split == 1 || unsplit) && shape.inner && !shape.ragged_kept && !shape.ragged_reduction &&
+    groups |= !is_split(plan, shape, numerics, mapping) && shape.inner && !shape.ragged_kept && !shape.ragged_reduction &&
               extent_over(plan, shape.nest.kept).hi > 1;
     tiles |= !shape.inner;
   }
-  if (mapping.split > 1 && !splits)
-    return llvm::formatv("schedule: split={0}: {1}; use split=1", mapping.split, whole).str();
+  if (const auto reason = unfit_split(plan, numerics, mapping))
+    return reason;
   if (mapping.split > 1 && (mapping.rows > 1 || mapping.prefetch) && !groups)
     return std::string("schedule: split: parts of a row are worked on one at a time; use rows=1 prefetch=0, or split=1");
-  if (mapping.split > 1 && mapping.keep != Keep::reread)
-    return std::string("schedule: split: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
-  if (mapping.split > 1 && plan.temporaries.size() + plan.nests.size() > NF_MAX_BUFFERS)
-    return llvm::formatv("schedule: split: wants {0} buffers, of which a kernel has {1}; use split=1",
-                         plan.temporaries.size() + plan.nests.size(), int(NF_MAX_BUFFERS))
-        .str();
   if (mapping.keep != Keep::reread && !keeps)
     return std::string("schedule: keep: no sweep leaves what a later one would need an operation to make again; use keep=reread");
   if (mapping.stream && !streams)
@@ -117,16 +106,11 @@ Kernel X86Backend::compile(const SweepPlan &plan, const Schedule &schedule, cons
   ir.setInsertionPointToEnd(module->getBody());
 
   Kernel kernel;
-  const int64_t element_bytes = info(plan.specialized.compute).bytes;
   for (const Temporary &temporary : plan.temporaries)
-    kernel.workspace.push_back({{norm_axes(plan, temporary.axes), 0, 1, 1}, element_bytes});
+    kernel.workspace.push_back({{norm_axes(plan, temporary.axes), 0, 1, 1}, info(plan.specialized.compute).bytes});
   for (const Nest &nest : plan.nests) {
     const NestShape shape = shape_of(plan, nest, schedule.numerics, mapping);
-    std::optional<RowRecord> record;
-    if (is_split(plan, shape, schedule.numerics, mapping)) {
-      record = row_record(plan, shape, mapping, int(kernel.workspace.size()));
-      kernel.workspace.push_back({shape.items, record->all * shape.width * element_bytes});
-    }
+    const std::optional<RowRecord> record = add_record(plan, shape, schedule.numerics, mapping, kernel.workspace);
     for (const NestStep &step : steps_of(plan, shape, mapping, record)) {
       const std::string name = kernel.steps.empty() ? symbol : symbol + "_" + std::to_string(kernel.steps.size());
       Emitter(ir, plan, shape, schedule.numerics, mapping, target, record).emit(name, step);

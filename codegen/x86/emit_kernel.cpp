@@ -23,7 +23,10 @@ void Emitter::emit(llvm::StringRef symbol, const NestStep &step) {
   if (step.kind == NestStep::whole)
     emit_items(entry->getArgument(1), entry->getArgument(2));
   else
-    emit_step(step, entry->getArgument(1), entry->getArgument(2));
+    ir.loop(entry->getArgument(1), entry->getArgument(2), 1, {}, [&, division = divide()](Value item, mlir::ValueRange) {
+      emit_step_at(step, division, item);
+      return Values();
+    });
   if (shape.streams) // orders the streaming stores before whatever tells another thread that they are done
     LLVM::CallIntrinsicOp::create(ir, ir.getStringAttr("llvm.x86.sse.sfence"), mlir::ValueRange());
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
@@ -48,7 +51,7 @@ void Emitter::emit_items(Value begin, Value end) {
     ir.loop(main, end, 1, {}, body(1));
 }
 
-TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots) {
+TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots, bool) {
   const unsigned bytes = unsigned(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
   return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
 }

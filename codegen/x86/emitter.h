@@ -16,7 +16,7 @@ public:
 
 private:
   Value argument(mlir::Type type, size_t offset) override;
-  nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots) override;
+  nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots, bool unrolled) override;
   int64_t most_points() const override { return int64_t(1) << 47; } // its address space
   nest::Lanes lanes_of(int width, Value active) override;
   Value load_lanes(int tensor, const nest::Frame &frame) override;

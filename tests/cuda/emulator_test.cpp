@@ -65,11 +65,17 @@ std::string emulated_bits(const Problem &problem, const SweepPlan &plan, const S
 
 /// A schedule with a CPU's numerics half: its lanes are few, and belong to few threads.
 Schedule with_numerics(const Backend &cuda, const SweepPlan &plan, const Target &gpu, const Numerics &numerics) {
-  for (int64_t vector : {8, 4, 2})
-    for (int64_t threads : {8, 4, 2, 1})
-      if (const Schedule schedule{numerics, {{threads, 4, vector, 1, 0, 1, 0, 1}}}; !cuda.inapplicable(plan, schedule, gpu))
+  Schedule neutral{numerics, {}};
+  for (const Knob &knob : cuda.knobs())
+    neutral.mapping.values.push_back(knob.values.front());
+  const auto with = [&](int vector, int threads) {
+    return parse_schedule("| rows=4 vector=" + std::to_string(vector) + " threads=" + std::to_string(threads), cuda.knobs(), neutral);
+  };
+  for (int vector : {8, 4, 2})
+    for (int threads : {8, 4, 2, 1})
+      if (const Schedule schedule = with(vector, threads); !cuda.inapplicable(plan, schedule, gpu))
         return schedule;
-  return {numerics, {{1, 4, 1, 1, 0, 1, 0, 1}}};
+  return with(1, 1);
 }
 
 class Emulated : public ::testing::TestWithParam<CatalogueCase> {};
