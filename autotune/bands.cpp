@@ -107,9 +107,9 @@ std::vector<Problem> border_shapes(const Answer &answer) {
       continue;
     const auto ladder = size_t(ladder_axis(before->problem));
     const int64_t lo = smaller.extents[ladder].lo, hi = larger.extents[ladder].lo;
-    if (hi / 2 < lo)
-      continue;
     const auto half_way = int64_t(std::sqrt(double(lo) * double(hi)));
+    if (hi / 2 < lo || half_way == lo)
+      continue;
     found.push_back(smaller);
     found.back().extents[ladder] = {half_way, half_way};
   }

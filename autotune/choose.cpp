@@ -145,12 +145,21 @@ static bool answers(const RecordKey &key, const Question &question) {
          key.device == question.device;
 }
 
+Problem problem_of(const RecordKey &key, const Question &question) {
+  NormRef norm = question.problem.norm;
+  if (const std::string source = key.problem.substr(0, key.problem.find(' ')); source != norm->source) {
+    Norm elsewhere = *norm;
+    elsewhere.source = source;
+    norm = std::make_shared<const Norm>(std::move(elsewhere));
+  }
+  return parse_problem(key.problem, norm, "database");
+}
+
 std::vector<std::string> devices_of(const Database &database, Question question) {
   std::set<std::string> found;
   for (const auto &[key, record] : database.records()) {
     question.device = key.device;
-    if (!found.contains(key.device) && answers(key, question) &&
-        lies_within(parse_problem(key.problem, "database", question.directory), question.problem))
+    if (!found.contains(key.device) && answers(key, question) && lies_within(problem_of(key, question), question.problem))
       found.insert(key.device);
   }
   return {found.begin(), found.end()};
@@ -160,7 +169,7 @@ std::string measured_default(const Database &database, const Question &question)
   std::string found;
   for (const auto &[key, record] : database.records())
     if (answers(key, question) && std::ranges::any_of(record.samples, &Samples::twin) &&
-        lies_within(parse_problem(key.problem, "database", question.directory), question.problem)) {
+        lies_within(problem_of(key, question), question.problem)) {
       if (key.schedule == question.default_schedule)
         return key.schedule;
       found = key.schedule;
@@ -189,7 +198,7 @@ Answer choose(const Database &database, const Question &question) {
       continue;
     auto [at, added] = parsed.try_emplace(key.problem);
     if (added)
-      if (Problem problem = parse_problem(key.problem, "database", question.directory); lies_within(problem, question.problem))
+      if (Problem problem = problem_of(key, question); lies_within(problem, question.problem))
         at->second = std::move(problem);
     if (!at->second)
       continue;

@@ -29,7 +29,6 @@ struct Question {
   Problem problem;
   std::string target, compiler, device;
   std::string default_schedule; ///< canonical
-  std::string directory;        ///< where paths of norms start
   int threads = 1;
   bool numerics = false; ///< whether schedules of other numerics halves than the default's may be chosen
 };
@@ -68,6 +67,9 @@ struct Answer {
   std::vector<Band> bands;         ///< cover the problem; one with the default where nothing was measured
   std::vector<Rejection> rejections;
 };
+
+/// The problem of a Record of the question's norm, whatever file that norm was in.
+Problem problem_of(const RecordKey &, const Question &);
 
 /// The devices that Records answering the question, whatever its own device, were measured on.
 std::vector<std::string> devices_of(const Database &, Question question);

@@ -32,7 +32,7 @@ ShapeAnswer answer_at(const Database &database, const Defaults &defaults, const 
     return {};
   const auto &[norm, text, target, compiler, device, threads] = place;
   const std::string &by_default = std::ranges::max_element(found->second, {}, [](const auto &one) { return one.second; })->first;
-  const ShapeResult result = compare(database, {shape, target, compiler, device, by_default, {}, threads}, shape);
+  const ShapeResult result = compare(database, {shape, target, compiler, device, by_default, threads}, shape);
   if (result.standings.empty())
     return {};
   const Standing &best = result.standings[result.best];

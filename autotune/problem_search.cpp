@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "autotune/bands.h"
+#include "autotune/borders.h"
 #include "autotune/candidates.h"
 #include "autotune/clock.h"
 #include "autotune/finalists.h"
@@ -14,8 +14,7 @@
 namespace normforge {
 namespace {
 
-constexpr int kMostPasses = 4;   ///< over what is still undecided, while there is time
-constexpr int kBorderPasses = 2; ///< over borders between bands: each halves the stretch in which one may lie
+constexpr int kMostPasses = 4; ///< over what is still undecided, while there is time
 
 /// One problem on its way.
 class ProblemSearch {
@@ -265,18 +264,10 @@ private:
       }
       std::erase_if(open, [&](size_t s) { return decided(shapes[s]); });
     }
-    measure_borders(finalists);
+    measure_borders(known, question, stop_at(end), [&](const Problem &shape, size_t left) {
+      time(shape, finalists, true, std::max(kLeastSeconds, (end - now()) / double(left)));
+    });
     return true;
-  }
-
-  void measure_borders(const std::vector<size_t> &finalists) {
-    for (int pass = 0; pass < kBorderPasses; ++pass) {
-      std::vector<Problem> borders = border_shapes(choose(known, question));
-      if (options.resume)
-        std::erase_if(borders, [&](const Problem &shape) { return confirmed(shape, finalists); });
-      for (size_t i = 0; i < borders.size() && !stop_at(end)(); ++i)
-        time(borders[i], finalists, true, std::max(kLeastSeconds, (end - now()) / double(borders.size() - i)));
-    }
   }
 
   bool confirmed(const Problem &shape, const std::vector<size_t> &finalists) const {

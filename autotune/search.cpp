@@ -22,15 +22,9 @@ constexpr EffortPlan kPlans[] = {
 
 const EffortPlan &plan_of(Effort effort) { return kPlans[size_t(effort)]; }
 
-Question question_for(const Problem &problem, const Target &target, const Backend &backend, int threads, const std::string &device,
-                      const std::string &directory) {
+Question question_for(const Problem &problem, const Target &target, const Backend &backend, int threads, const std::string &device) {
   const SweepPlan plan = make_sweep_plan(problem);
-  return {problem,
-          std::string(target.name),
-          toolchain(),
-          device,
-          to_text(space_of(plan, target, backend, false).start, backend.knobs()),
-          directory,
+  return {problem, std::string(target.name), toolchain(), device, to_text(space_of(plan, target, backend, false).start, backend.knobs()),
           threads};
 }
 
@@ -76,7 +70,7 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
                                                      : -1;
       progress(told);
     };
-    Question question = question_for(problems[i], *options.target, *options.backend, options.threads, device, options.directory);
+    Question question = question_for(problems[i], *options.target, *options.backend, options.threads, device);
     question.numerics = options.numerics;
     settled.apply(question);
     results.push_back(search_problem(question, options, known, seconds, std::move(state), show, stop));

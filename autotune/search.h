@@ -78,8 +78,7 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
                                  const std::function<void(const SearchResult &)> &done, const std::function<bool()> &stop);
 
 /// The question that Records of such a search answer, for the machine and the build at hand.
-Question question_for(const Problem &, const Target &, const Backend &, int threads, const std::string &device,
-                      const std::string &directory);
+Question question_for(const Problem &, const Target &, const Backend &, int threads, const std::string &device);
 
 /// The answer's bands as lines of a lockfile. They pin the numerics half where it is not the one that the function has by default.
 std::vector<LockEntry> lock_entries(const Answer &, const Question &);

@@ -26,7 +26,7 @@ public:
            const std::function<void(std::string_view)> &progress, const std::function<bool()> &stop)
       : database(database), options(options), progress(progress), stop(stop), plan(make_sweep_plan(problem)),
         space(space_of(plan, *options.target, backend_for(*options.target), false)),
-        question(question_for(problem, *options.target, space.backend, options.threads, fingerprint(this_device()), options.directory)),
+        question(question_for(problem, *options.target, space.backend, options.threads, fingerprint(this_device()))),
         candidates(space, options.cache, options.jobs, options.threads), result{problem, question.default_schedule, 0, 0, {}, {}} {}
 
   Verification run() {

@@ -238,7 +238,7 @@ int false_winners(const Target &target, int runs) {
     const Problem problem = parse_problem(kProblems[size_t(run) % std::size(kProblems)]);
     const SweepPlan plan = make_sweep_plan(problem);
     const Backend &backend = backend_for(target);
-    const Question question = question_for(problem, target, backend, 1, "x86-64-v2 1M 1 cores made up", "");
+    const Question question = question_for(problem, target, backend, 1, "x86-64-v2 1M 1 cores made up");
     const Kernel kernel = backend.compile(plan, space_of(plan, target, backend, false).start, target, "kernel", nullptr);
     const Kernel *both[] = {&kernel, &kernel};
     const MeasureOptions options{.seed = uint64_t(run), .rounds = 15, .confirms = true, .rotation_bytes = 64 << 20};

@@ -118,11 +118,11 @@ llvm::json::Value json(const SearchResult &result) {
                             {"rejected", std::move(causes)}};
 }
 
-Question stored_question(const Database &database, const Problem &problem, const RecordFlags &flags, const std::string &directory) {
+Question stored_question(const Database &database, const Problem &problem, const RecordFlags &flags) {
   const std::string &device = flags.device;
   const Target &target = chosen_target(flags.target);
   Question question =
-      question_for(problem, target, backend_for(target), flags.threads, device.empty() ? fingerprint(this_device()) : device, directory);
+      question_for(problem, target, backend_for(target), flags.threads, device.empty() ? fingerprint(this_device()) : device);
   question.numerics = flags.numerics;
   const std::vector<std::string> devices = devices_of(database, question);
   if (std::ranges::find(devices, question.device) == devices.end()) {

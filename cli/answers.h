@@ -24,7 +24,7 @@ std::string counted(size_t count, std::string_view noun);
 
 /// The question that a database's Records answer for a problem. Where no device is named it is this machine if it has Records, else the one
 /// that has. Throws UserError when there are none, or several devices to choose from.
-Question stored_question(const Database &, const Problem &, const RecordFlags &, const std::string &directory);
+Question stored_question(const Database &, const Problem &, const RecordFlags &);
 
 /// A database whose damaged lines are warned of.
 Database load_database(const std::string &path);

@@ -99,7 +99,7 @@ llvm::json::Value explanation_json(const Answer &answer, const Question &questio
 void explain(const ExplainFlags &flags) {
   const Problem problem = parse_problem(joined(flags.words, " "));
   const Database database = load_database(flags.records.database);
-  Question question = stored_question(database, problem, flags.records, {});
+  Question question = stored_question(database, problem, flags.records);
   question.default_schedule = measured_default(database, question);
   const Answer answer = choose(database, question);
   print(flags.json ? llvm::formatv("{0:2}\n", explanation_json(answer, question)).str() : explanation(answer, question, flags.most));

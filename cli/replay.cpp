@@ -1,5 +1,4 @@
 // normforge replay: decides again from stored samples, on any machine, as the search that took them did.
-#include <filesystem>
 
 #include "cli/answers.h"
 #include "cli/choice.h"
@@ -29,7 +28,7 @@ void replay(const ReplayFlags &flags) {
   llvm::json::Array report;
   SettledNumerics settled;
   for (const Problem &problem : problems) {
-    Question question = stored_question(database, problem, flags.records, std::filesystem::path(flags.problems).parent_path());
+    Question question = stored_question(database, problem, flags.records);
     settled.apply(question);
     SearchResult result{problem, question, choose(database, question), {}, true};
     settled.learn(question, result.answer);

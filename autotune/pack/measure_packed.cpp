@@ -43,8 +43,8 @@ PackedResult measure_packed(const Machine &machine, const PackedProblem &packed,
   std::vector<Trial> trials;
   for (const PackedCandidate &candidate : packed.candidates)
     trials.push_back({candidate.kernel.schedule, candidate.kernel, candidate.same_bits, candidate.deviation, ""});
-  const Question question{packed.problem, packed.target, packed.compiler, fingerprint(machine.device()), trials.front().schedule, "",
-                          packed.threads};
+  const Question question{packed.problem,          packed.target, packed.compiler, fingerprint(machine.device()),
+                          trials.front().schedule, packed.threads};
   const TrialOptions options{.machine = &machine,
                              .search_rounds = packed.search_rounds,
                              .confirm_rounds = packed.confirm_rounds,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "autotune/bands.h"
+#include "autotune/borders.h"
 #include "autotune/clock.h"
 #include "autotune/finalists.h"
 #include "autotune/shapes.h"
@@ -12,12 +14,9 @@ namespace normforge {
 
 Trials::Trials(const Question &question, const Target &target, std::vector<Trial> &trials, const TrialOptions &options, Database &known)
     : question(question), target(target), trials(trials), options(options), known(known), shapes(measured_shapes(question.problem)) {
-  shapes.push_back(question.problem); // a rejection may be about all of it
   for (Trial &trial : trials)
-    for (const Problem &of : shapes)
-      if (const Record *record = known.find(key(of, trial)); record && trial.rejected.empty())
-        trial.rejected = record->rejected;
-  shapes.pop_back();
+    if (trial.rejected.empty())
+      trial.rejected = known_rejection(trial);
 }
 
 RecordKey Trials::key(const Problem &of, const Trial &trial) const {
@@ -32,8 +31,20 @@ bool Trials::is_known(const Problem &shape, bool confirms) const {
          });
 }
 
+/// About all of the problem, a shape of the ladder or a border.
+std::string Trials::known_rejection(const Trial &trial) const {
+  for (const auto &[other, record] : known.records()) {
+    RecordKey mine = key(question.problem, trial);
+    mine.problem = other.problem;
+    if (!record.rejected.empty() && mine == other && lies_within(problem_of(other, question), question.problem))
+      return record.rejected;
+  }
+  return "";
+}
+
 bool Trials::complete() const {
-  return !trials.front().rejected.empty() || std::ranges::all_of(shapes, [&](const Problem &shape) { return is_known(shape, true); });
+  return !trials.front().rejected.empty() || (std::ranges::all_of(shapes, [&](const Problem &shape) { return is_known(shape, true); }) &&
+                                              border_shapes(choose(known, question)).empty());
 }
 
 void Trials::run(const Tell &tell) {
@@ -42,19 +53,25 @@ void Trials::run(const Tell &tell) {
   const auto seconds_left = [&](double share, size_t shapes_left) {
     return std::max(kLeastSeconds, (share * options.seconds - (now() - start)) / double(shapes_left));
   };
+  std::vector<size_t> entrants;
+  const auto measure = [&](const Problem &shape, bool confirms, size_t shapes_left) {
+    std::erase_if(entrants, [&](size_t i) { return !trials[i].rejected.empty(); });
+    tell(shape, int(entrants.size()) + 1, confirms);
+    time(shape, entrants, confirms, seconds_left(confirms ? 1 : kSearchShare, shapes_left));
+  };
   for (const bool confirms : {false, true}) {
     // Who is confirmed follows from the search alone: the same after an interruption.
-    std::vector<size_t> entrants = confirms ? finalists() : std::vector<size_t>();
+    if (confirms)
+      entrants = finalists();
     for (size_t i = 1; i < trials.size() && !confirms; ++i)
       entrants.push_back(i);
-    for (size_t s = 0; s < shapes.size() && trials.front().rejected.empty(); ++s) {
-      if (is_known(shapes[s], confirms))
-        continue;
-      std::erase_if(entrants, [&](size_t i) { return !trials[i].rejected.empty(); });
-      tell(shapes[s], int(entrants.size()) + 1, confirms);
-      time(shapes[s], entrants, confirms, seconds_left(confirms ? 1 : kSearchShare, shapes.size() - s));
-    }
+    for (size_t s = 0; s < shapes.size() && trials.front().rejected.empty(); ++s)
+      if (!is_known(shapes[s], confirms))
+        measure(shapes[s], confirms, shapes.size() - s);
   }
+  const auto over = [&] { return !trials.front().rejected.empty(); };
+  if (!over())
+    measure_borders(known, question, over, [&](const Problem &shape, size_t left) { measure(shape, true, left); });
 }
 
 void Trials::keep(const Problem &of, std::vector<Record> records) {
@@ -68,14 +85,9 @@ void Trials::keep(const Problem &of, std::vector<Record> records) {
 
 void Trials::keep_rejections() {
   std::vector<Record> records;
-  for (const Trial &trial : trials) {
-    const auto rejected_at = [&](const Problem &of) {
-      const Record *record = known.find(key(of, trial));
-      return record && !record->rejected.empty();
-    };
-    if (!trial.rejected.empty() && !rejected_at(question.problem) && std::ranges::none_of(shapes, rejected_at))
+  for (const Trial &trial : trials)
+    if (!trial.rejected.empty() && known_rejection(trial).empty())
       records.push_back({key(question.problem, trial), trial.rejected, 0, {}});
-  }
   keep(question.problem, std::move(records));
 }
 

@@ -1,5 +1,6 @@
 // Trials: the candidates of one problem on the machine that measures them, where none can be added. They are timed at each shape of the
-// problem's ladder, the slower ones dropped on the way; then the best of every shape afresh at every shape, as a search does it.
+// problem's ladder, the slower ones dropped on the way; then the best of every shape afresh at every shape, and half way between shapes
+// that different ones win, as a search does it.
 //
 // What came of a shape goes to the database at once, the default's Record last: where it is there, all of that shape is, so that trials
 // that were killed go on with the shape that they were at, and measure none twice.
@@ -55,10 +56,11 @@ private:
   std::vector<Trial> &trials;
   const TrialOptions &options;
   Database &known;
-  std::vector<Problem> shapes;
+  std::vector<Problem> shapes; ///< of the ladder
 
   RecordKey key(const Problem &of, const Trial &trial) const;
   bool is_known(const Problem &shape, bool confirms) const;
+  std::string known_rejection(const Trial &trial) const;
   void keep(const Problem &of, std::vector<Record> records);
   void keep_rejections();
   std::vector<size_t> finalists() const;

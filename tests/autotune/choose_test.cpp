@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "autotune/bands.h"
+#include "autotune/borders.h"
 #include "autotune/choose.h"
 #include "codegen/hash.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 constexpr char kDefault[] = "two_pass lanes=32 chunk=1024 fold=high fma=off | rows=1";
 
-Question question(const std::string &problem) { return {parse_problem(problem), "x86-64-v3", "toolchain", "device", kDefault, {}, 1}; }
+Question question(const std::string &problem) { return {parse_problem(problem), "x86-64-v3", "toolchain", "device", kDefault, 1}; }
 
 /// A schedule's true log-ratios against the default: warm and cold.
 struct Truth {
@@ -230,6 +231,43 @@ TEST(Bands, BordersAreMeasuredHalfWay) {
   const Answer answer = records.answer();
   ASSERT_EQ(answer.bands.size(), 2u);
   EXPECT_EQ(answer.bands[0].problem.extents[0].hi, 139);
+}
+
+// Until neighbours lie close, and no shape twice, be it measured or not.
+TEST(Choose, BordersAreMeasuredHalfWayUntilNeighboursLieClose) {
+  for (const bool fails : {false, true}) {
+    MadeUp records(question("layer_norm rows=1..4096 cols=64"), 9, 0.001);
+    const auto measure = [&](const Problem &shape) {
+      records.measure(to_text(shape), {{mapping(2), shape.extents[0].lo < 100 ? -0.2 : 0.2, 0}});
+    };
+    for (const int rows : {1, 8, 64, 512, 4096})
+      measure(parse_problem("layer_norm rows=" + std::to_string(rows) + " cols=64"));
+    std::vector<int64_t> asked;
+    measure_borders(
+        records.database, records.question, [] { return false; },
+        [&](const Problem &shape, size_t left) {
+          EXPECT_EQ(left, 1u);
+          asked.push_back(shape.extents[0].lo);
+          if (!fails)
+            measure(shape);
+        });
+    EXPECT_EQ(asked, fails ? std::vector<int64_t>({181}) : std::vector<int64_t>({181, 107}));
+    asked.clear();
+    measure_borders(records.database, records.question, [] { return true; }, [&](const Problem &, size_t) { asked.push_back(0); });
+    EXPECT_TRUE(asked.empty());
+  }
+}
+
+// A GPU's tensors pass through a cache that other kernels use, so that samples on others each time decide.
+TEST(Choose, OnAGpuColdSamplesDecide) {
+  for (const auto &[target, best] : {std::pair("x86-64-v3", mapping(2)), std::pair("sm_90", mapping(4))}) {
+    MadeUp records(question("layer_norm rows=64 cols=64"), 3, 0.001);
+    records.question.target = target;
+    records.measure("layer_norm rows=64 cols=64", {{mapping(2), -0.3, 0.1}, {mapping(4), 0.2, -0.2}});
+    const Answer answer = records.answer();
+    EXPECT_EQ(answer.bands.at(0).schedule, best) << target;
+    EXPECT_EQ(answer.shapes.at(0).standings.at(1).cold.pairs > 0, std::string(target) != "sm_90");
+  }
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "autotune/database.h"
 #include "autotune/gate.h"
 #include "codegen/backend.h"
+#include "codegen/hash.h"
 #include "dsl/error.h"
 #include "tests/autotune/search_support.h"
 
@@ -136,6 +137,45 @@ TEST_F(PackedFile, CrashesAreRecordedOnce) {
   ASSERT_NE(crashed, records.end());
   EXPECT_TRUE(crashed->rejected.starts_with("crash: signal 4")) << crashed->rejected;
   EXPECT_EQ(measured(packed), records);
+}
+
+// As a search does: half way between shapes that other schedules win, which for this test Records say.
+TEST_F(PackedFile, BordersBetweenBandsAreMeasured) {
+  PackedProblem packed = sample("softmax rows=1..64 cols=33");
+  for (PackedCandidate &candidate : packed.candidates)
+    candidate.gated = true;
+  std::vector<Record> records;
+  for (const int rows : {1, 8, 64})
+    for (const bool confirms : {false, true})
+      for (size_t i = 0; i < 2; ++i) {
+        const Kernel &kernel = packed.candidates[i].kernel;
+        Record record{{hash_text(packed.problem.norm->hash), to_text(parse_problem("softmax rows=" + std::to_string(rows) + " cols=33")),
+                       packed.target, kernel.schedule, hash_text(kernel.code_hash), packed.compiler, fingerprint(this_device())},
+                      "",
+                      0.1,
+                      {}};
+        for (const bool twin : {false, true}) {
+          Samples samples{.run = uint64_t(rows), .confirms = confirms, .twin = twin};
+          for (int round = 0; round < 15; ++round) {
+            samples.rounds.push_back(round);
+            samples.seconds.push_back((i == 0 ? 1e-6 : rows < 10 ? 0.5e-6 : 2e-6) * (1 + 1e-4 * (round % 3)));
+          }
+          if (i == 0 || !twin)
+            record.samples.push_back(std::move(samples));
+        }
+        records.push_back(std::move(record));
+      }
+  append_records(database, records);
+  std::vector<std::string> asked;
+  const auto tell = [&](const Problem &shape, int, bool confirms) { asked.push_back(to_text(shape) + (confirms ? "" : ", a search")); };
+  const PackedProblem read = parse_packed_problem(to_bytes(packed), "file");
+  EXPECT_FALSE(measure_packed(this_cpu(), read, database, tell).known);
+  ASSERT_FALSE(asked.empty());
+  EXPECT_EQ(asked.front(), "softmax rows=22 cols=33");
+  EXPECT_LE(asked.size(), 2u); // then 13 or 37
+  asked.clear();
+  EXPECT_TRUE(measure_packed(this_cpu(), read, database, tell).known);
+  EXPECT_TRUE(asked.empty());
 }
 
 } // namespace
