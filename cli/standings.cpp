@@ -28,6 +28,8 @@ std::string time_text(double seconds) {
 
 /// Which cache holds so many bytes: "L2".
 std::string level_text(int64_t bytes, const Device &device) {
+  if (device.gpu())
+    return bytes <= device.cache.front() ? "L2" : "memory";
   for (size_t i = 0; i < device.cache.size(); ++i)
     if (bytes <= device.cache[i])
       return "L" + std::to_string(i + 1);
@@ -122,7 +124,8 @@ std::string text(const ShapeResult &shape, const Device &device, int most) {
   if (const Reread again = reread_by_sweeps(shape.shape); again.bytes)
     text += llvm::formatv("  later sweeps read {0} KiB again, {1} KiB a row, which {2} holds\n", (again.bytes + 1023) / 1024,
                           (again.row_bytes + 1023) / 1024, level_text(again.row_bytes, device));
-  text += llvm::formatv("    {0,-22} {1,10} {2,12}  {3,-22} {4}\n", "warm", "time", "rate", "cold", "schedule");
+  text += llvm::formatv("    {0,-22} {1,10} {2,12}  {3,-22} {4}\n", device.gpu() ? "cold" : "warm", "time", "rate",
+                        device.gpu() ? "" : "cold", "schedule");
   const size_t shown = std::min(size_t(most), shape.standings.size() - 1);
   for (size_t i = 1; i <= shown; ++i)
     text += line(shape, shape.standings[i], bytes);

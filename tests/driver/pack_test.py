@@ -69,7 +69,11 @@ class GpuPack(ProgramTest):
         self.ok("db", "merge", "pack/records.db", "--db", "home.db")
         said = self.ok("replay", "norms.problems", "--target", "sm_90", "--db", "home.db", "--lock", "norms.lock")
         self.assertIn("softmax rows=1..4 cols=8", said)
-        self.assertIn("threads=", self.ok("explain", "softmax rows=1..4 cols=8", "--target", "sm_90", "--db", "home.db"))
+        explained = self.ok("explain", "softmax rows=1..4 cols=8", "--target", "sm_90", "--db", "home.db")
+        for says in ("threads=", "which L2 holds", "    cold "):
+            self.assertIn(says, explained)
+        for says in ("innermost loop", "L1", "warm"):
+            self.assertNotIn(says, explained)
         words = ("build", "norms.problems", "-o", "out", "--name", "norms", "--cache", "cache", "--target", "sm_80,sm_90", "--lock", "norms.lock")
         built = run(*words, cwd=self.directory)
         self.assertEqual(built.returncode, 0, built.stderr)
