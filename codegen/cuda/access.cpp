@@ -84,7 +84,8 @@ Value Emitter::own_address(const View &view, size_t index, const Frame &frame, i
   if (keep == Keep::registers && is_row_buffer(index))
     at = ir.add(ir.div(at, ir.i64(row.threads.count)), ir.i64(group * row.threads.vector));
   else
-    at = ir.add(ir.add(at, row.lane), ir.i64(group * row.threads.stride()));
+    at = ir.add(ir.add(ir.div(at, ir.i64(row.threads.cluster)), ir.mul(row.local, ir.i64(row.threads.vector))),
+                ir.i64(group * row.threads.stride() / row.threads.cluster));
   return ir.address(frame.pointer[index], nest::storage_type(ir.getContext(), view.dtype), at);
 }
 

@@ -25,13 +25,13 @@ bool is_contiguous(const SweepPlan &plan, const nest::NestShape &shape, int tens
   return axes && 63 - std::countl_zero(axes) == shape.vector_axis && plan.specialized.layouts[size_t(tensor)] != Layout::any;
 }
 
-/// Elements of a tensor that a row has, its runs padded to what vectors reach.
-int64_t row_elements(const SweepPlan &plan, const nest::NestShape &shape, AxisSet axes) {
+/// Elements of a tensor that a row has in one of the blocks that share it, its runs padded to what vectors reach.
+int64_t row_elements(const SweepPlan &plan, const nest::NestShape &shape, const Threads &threads, AxisSet axes) {
   int64_t elements = 1;
   for (int axis : shape.reduced)
     if (axes & axis_bit(axis)) {
       const int64_t extent = plan.specialized.axes[size_t(axis)].extent.lo;
-      elements *= axis == shape.vector_axis ? nest::padded_run(shape, extent) : extent;
+      elements *= axis == shape.vector_axis ? nest::padded_run(shape, extent) / threads.cluster : extent;
     }
   return elements;
 }
@@ -54,7 +54,7 @@ Staging staging_of(const SweepPlan &plan, const nest::NestShape &shape, const Th
     const bool every_row = (node.axes & shape.nest.kept) != 0;
     int64_t &end = every_row ? staging.stage_bytes : staging.common_bytes;
     staging.tensors.push_back({node.symbol, every_row, end});
-    end += int64_t(llvm::alignTo(row_elements(plan, shape, node.axes) * bytes, kPiece));
+    end += int64_t(llvm::alignTo(row_elements(plan, shape, threads, node.axes) * bytes, kPiece));
   }
   return staging;
 }
@@ -74,7 +74,7 @@ void Emitter::make_staging() {
     view.stride.resize(size_t(rank()));
     for (int axis = 0; axis < rank(); ++axis)
       if (view.axes & axis_bit(axis))
-        view.stride[size_t(axis)] = ir.i64(row_elements(plan, shape, view.axes & ~((axis_bit(axis) << 1) - 1)));
+        view.stride[size_t(axis)] = ir.i64(row_elements(plan, shape, row.threads, view.axes & ~((axis_bit(axis) << 1) - 1)));
     view.base = ir.address(stages, ir.getI8Type(), ir.i64(tensor.offset));
     staged[size_t(tensor.tensor)] = int(views.size());
     views.push_back(view);

@@ -19,6 +19,7 @@ namespace normforge::cuda {
 namespace {
 
 constexpr int kBusy = 1024;         ///< threads that keep a multiprocessor busy
+constexpr int kClusters = 90;       ///< Target::level of the first GPUs that have them
 constexpr int kUnrolledBlocks = 32; ///< blocks of lanes whose code stands one after the other
 
 /// The block: whole in size, and a barrier for each row that needs one.
@@ -34,6 +35,24 @@ std::optional<std::string> unfit_block(const CudaMapping &mapping) {
   return std::nullopt;
 }
 
+/// Blocks that share a row.
+std::optional<std::string> unfit_cluster(const CudaMapping &mapping, const Target &target) {
+  if (mapping.cluster == 1)
+    return std::nullopt;
+  if (target.level < kClusters)
+    return llvm::formatv("schedule: cluster={0}: {1} has no clusters of blocks, which sm_90 and later have; use cluster=1", mapping.cluster,
+                         target.name)
+        .str();
+  if (mapping.rows > 1)
+    return llvm::formatv("schedule: cluster={0} rows={1}: blocks that share a row have no other; use rows=1", mapping.cluster, mapping.rows)
+        .str();
+  if (mapping.threads < kWarp)
+    return llvm::formatv("schedule: cluster={0} threads={1}: a row's part of a block is whole warps; use {2} threads or more",
+                         mapping.cluster, mapping.threads, kWarp)
+        .str();
+  return std::nullopt;
+}
+
 /// Each lane belongs to one thread. Across the contiguous axis there are as many lanes as the threads want.
 std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
   const int elements = vector_elements(plan, mapping.vector);
@@ -42,13 +61,18 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
   if (const int narrowest = narrowest_bytes(plan); mapping.vector < narrowest)
     return llvm::formatv("schedule: vector={0}: elements have {1} bytes; use vector={1} or wider", mapping.vector, narrowest).str();
   if (std::ranges::all_of(plan.nests, nest::is_outer))
-    return std::nullopt;
-  if (mapping.threads > numerics.lanes)
-    return llvm::formatv("schedule: threads={0}: more than lanes={1}; use fewer threads or more lanes", mapping.threads, numerics.lanes)
+    return mapping.cluster == 1
+               ? std::nullopt
+               : std::optional(
+                     llvm::formatv("schedule: cluster={0}: no row runs along the contiguous axis; use cluster=1", mapping.cluster).str());
+  const int threads = mapping.threads * mapping.cluster;
+  if (threads > numerics.lanes)
+    return llvm::formatv("schedule: threads={0} cluster={1}: more than lanes={2}; use fewer threads or more lanes", mapping.threads,
+                         mapping.cluster, numerics.lanes)
         .str();
-  if (mapping.threads * elements > numerics.lanes)
+  if (threads * elements > numerics.lanes)
     return llvm::formatv("schedule: vector={0}: {1} threads of {2} elements have more than lanes={3}; use a narrower vector",
-                         mapping.vector, mapping.threads, elements, numerics.lanes)
+                         mapping.vector, threads, elements, numerics.lanes)
         .str();
   return std::nullopt;
 }
@@ -76,11 +100,9 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
                "{3}; use fewer",
                mapping.stages, mapping.rows, copies, target.shared_bytes - folds - trees)
         .str();
-  const int64_t room = (target.shared_bytes - folds - trees - copies) / mapping.rows;
-  if (mapping.keep == Keep::shared && residency.row_bytes() > room)
-    return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread",
-                         residency.row_bytes(), room)
-        .str();
+  const int64_t room = (target.shared_bytes - folds - trees - copies) / mapping.rows, kept = residency.row_bytes() / threads.cluster;
+  if (mapping.keep == Keep::shared && kept > room)
+    return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread", kept, room).str();
   return std::nullopt;
 }
 
@@ -140,6 +162,8 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     return "schedule: chunked: no sum of squares about a mean that nothing else waits for; use two_pass";
   if (auto reason = unfit_block(mapping))
     return reason;
+  if (auto reason = unfit_cluster(mapping, target))
+    return reason;
   if (auto reason = unfit_lanes(plan, numerics, mapping))
     return reason;
   if (mapping.stages > 1 && mapping.grid == Grid::whole)
@@ -167,6 +191,8 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     return reason;
   if (mapping.split > 1 && mapping.grid == Grid::resident)
     return "schedule: split: rows that are few have a block for each part; use grid=whole, or split=1";
+  if (mapping.split > 1 && mapping.cluster > 1)
+    return "schedule: split: blocks of a cluster share whole rows; use cluster=1, or split=1";
   if (mapping.keep != Keep::reread && !keeps)
     return "schedule: keep: no sweep leaves what a later one needs; use keep=reread";
   if (mapping.stages > 1 && !copies)

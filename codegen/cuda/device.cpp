@@ -11,9 +11,13 @@ namespace arith = mlir::arith;
 
 namespace {
 
-constexpr unsigned kGlobalSpace = 1, kSharedSpace = 3;
+constexpr unsigned kGlobalSpace = 1, kSharedSpace = 3, kClusterSpace = 7;
 constexpr int kPastL1 = 16;        ///< bytes: copies of so many keep out of the first cache
 constexpr int64_t kWholeWarp = 31; ///< of a shuffle: no segments, lanes up to 31
+
+mlir::Type pointer_in(Ir &ir, unsigned space) { return LLVM::LLVMPointerType::get(ir.getContext(), space); }
+
+Value in_space(Ir &ir, unsigned space, Value pointer) { return LLVM::AddrSpaceCastOp::create(ir, pointer_in(ir, space), pointer); }
 
 Value i32(Ir &ir, int64_t value) { return arith::ConstantIntOp::create(ir, value, 32); }
 
@@ -38,10 +42,11 @@ Value shuffle(Ir &ir, NVVM::ShflKind kind, Value mask, Value value, Value offset
 Value thread_index(Ir &ir) { return NVVM::ThreadIdXOp::create(ir, ir.getI32Type()); }
 Value row_index(Ir &ir) { return NVVM::ThreadIdYOp::create(ir, ir.getI32Type()); }
 Value block_index(Ir &ir) { return NVVM::BlockIdXOp::create(ir, ir.getI32Type()); }
+Value cluster_rank(Ir &ir) { return NVVM::BlockInClusterIdXOp::create(ir, ir.getI32Type()); }
 Value block_count(Ir &ir) { return NVVM::GridDimXOp::create(ir, ir.getI32Type()); }
 
 Value shared_memory(Ir &ir) {
-  const auto space = LLVM::LLVMPointerType::get(ir.getContext(), kSharedSpace);
+  const mlir::Type space = pointer_in(ir, kSharedSpace);
   auto module = ir.getInsertionBlock()->getParentOp()->getParentOfType<mlir::ModuleOp>();
   if (!module.lookupSymbol(kSharedSymbol)) {
     mlir::OpBuilder::InsertionGuard guard(ir);
@@ -62,13 +67,18 @@ void sync_threads(Ir &ir, Value id, int count) {
   NVVM::BarrierOp::create(ir, mlir::TypeRange(), id, i32(ir, count), NVVM::BarrierReductionAttr(), Value());
 }
 
+Value remote_address(Ir &ir, Value pointer, Value rank) {
+  return NVVM::MapaOp::create(ir, pointer_in(ir, kClusterSpace), in_space(ir, kSharedSpace, pointer), rank);
+}
+
+void arrive_at_cluster(Ir &ir) { NVVM::ClusterArriveOp::create(ir, mlir::UnitAttr()); }
+
+void wait_for_cluster(Ir &ir) { NVVM::ClusterWaitOp::create(ir, mlir::UnitAttr()); }
+
 void copy_async(Ir &ir, Value to, Value from, int bytes, Value exist) {
-  const auto in = [&](unsigned space, Value pointer) -> Value {
-    return LLVM::AddrSpaceCastOp::create(ir, LLVM::LLVMPointerType::get(ir.getContext(), space), pointer);
-  };
   const auto cache = bytes == kPastL1 ? NVVM::LoadCacheModifierKind::CG : NVVM::LoadCacheModifierKind::CA;
   Value count = exist ? Value(arith::TruncIOp::create(ir, ir.getI32Type(), exist)) : Value();
-  NVVM::CpAsyncOp::create(ir, in(kSharedSpace, to), in(kGlobalSpace, from), ir.getI32IntegerAttr(bytes),
+  NVVM::CpAsyncOp::create(ir, in_space(ir, kSharedSpace, to), in_space(ir, kGlobalSpace, from), ir.getI32IntegerAttr(bytes),
                           NVVM::LoadCacheModifierKindAttr::get(ir.getContext(), cache), count);
 }
 
@@ -82,10 +92,12 @@ Value opaque(Ir &ir, Value value) {
       .getRes();
 }
 
-void mark_kernel(Ir &ir, LLVM::LLVMFuncOp function, int threads, int rows, int blocks) {
+void mark_kernel(Ir &ir, LLVM::LLVMFuncOp function, int threads, int rows, int blocks, int cluster) {
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), ir.getUnitAttr());
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), ir.getDenseI32ArrayAttr({threads, rows}));
   function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), ir.getI32IntegerAttr(blocks));
+  if (cluster > 1)
+    function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(), ir.getDenseI32ArrayAttr({cluster, 1, 1}));
 }
 
 } // namespace normforge::cuda

@@ -13,8 +13,9 @@ using nest::Value;
 Value thread_index(Ir &);
 Value row_index(Ir &);
 Value block_index(Ir &);
-/// Blocks of the grid, as i32.
+/// Blocks of the grid, and which one of its cluster's the block is, as i32.
 Value block_count(Ir &);
+Value cluster_rank(Ir &);
 
 /// The block's shared memory, 16-byte aligned; how much there is, the launch says.
 Value shared_memory(Ir &);
@@ -27,6 +28,13 @@ Value shuffle_from(Ir &, Value mask, Value value, Value lane);
 void sync_warp(Ir &, Value mask);
 void sync_threads(Ir &, Value id, int count);
 
+/// What stands at `pointer`, of the block's shared memory, in that of the cluster's block `rank` (i32): for stores alone.
+Value remote_address(Ir &, Value pointer, Value rank);
+/// The threads of all blocks of a cluster meet in two halves: a thread that waits goes on when all have arrived. What they wrote before
+/// that is then seen.
+void arrive_at_cluster(Ir &);
+void wait_for_cluster(Ir &);
+
 /// Begins to copy `bytes` (4, 8 or 16, which both addresses are multiples of) from global to shared memory. `exist` (i64): how many of them
 /// are there to read, zeros stand for the others; null: all.
 void copy_async(Ir &, Value to, Value from, int bytes, Value exist);
@@ -37,8 +45,9 @@ void wait_for_copies(Ir &, int pending);
 /// `value`, of which the optimizer knows nothing from here on, so that it moves nothing that follows from it ahead of this place.
 Value opaque(Ir &, Value value);
 
-/// Marks `function` as a kernel for blocks of `threads` times `rows` threads, of which a multiprocessor has registers for `blocks`.
-void mark_kernel(Ir &, mlir::LLVM::LLVMFuncOp function, int threads, int rows, int blocks);
+/// Marks `function` as a kernel for blocks of `threads` times `rows` threads, of which a multiprocessor has registers for `blocks`, and
+/// `cluster` share an item.
+void mark_kernel(Ir &, mlir::LLVM::LLVMFuncOp function, int threads, int rows, int blocks, int cluster);
 
 constexpr char kSharedSymbol[] = "shared_memory";
 

@@ -1,6 +1,7 @@
 // The kernel: its parameters, which row a thread works for, and the two versions of a row.
 #include <cstddef>
 
+#include "codegen/cuda/cluster.h"
 #include "codegen/cuda/device.h"
 #include "codegen/cuda/emitter.h"
 #include "codegen/cuda/fold.h"
@@ -34,19 +35,22 @@ Launch Emitter::emit(llvm::StringRef symbol, const nest::NestStep &step) {
   ir.setInsertionPointToStart(entry);
   load_arguments();
   function.setFunctionType(type_of(entry->getArgumentTypes()));
-  mark_kernel(ir, function, row.threads.count, row.threads.rows, blocks);
+  mark_kernel(ir, function, row.threads.of_block(), row.threads.rows, blocks, row.threads.cluster);
   for (unsigned parameter : only_read)
     for (llvm::StringRef name : {LLVM::LLVMDialect::getNoAliasAttrName(), LLVM::LLVMDialect::getReadonlyAttrName()})
       function.setArgAttr(parameter, name, ir.getUnitAttr());
   enter();
   make_buffers();
   make_staging();
-  launch.threads = row.threads.count;
+  launch.threads = row.threads.of_block();
   launch.rows = row.threads.rows;
+  launch.cluster = row.threads.cluster;
   launch.resident = grid == Grid::resident ? blocks : 0;
   promise(step);
 
   filled.assign(plan.program().nodes.size(), 0);
+  if (row.shared && row.threads.cluster > 1)
+    wait_for_cluster(ir); // all blocks have begun: their shared memory may be written to
   for_items([&](Value item) { emit_item(step, item); });
   LLVM::ReturnOp::create(ir, mlir::ValueRange());
   if (trees)
@@ -125,13 +129,18 @@ void Emitter::enter() {
   if (const int64_t bytes = 2 * fold_bytes(plan, shape, threads, numerics.fold_high)) {
     row.shared = ir.address(shared_memory(ir), ir.getI8Type(), ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), number), ir.i64(bytes)));
     launch.shared_bytes = llvm::alignTo(bytes * threads.rows, kSharedAlignment);
+    if (threads.cluster > 1)
+      arrive_at_cluster(ir);
   }
 }
 
-void Emitter::place(Value thread) {
-  row.thread = thread;
-  row.lane = ir.mul(thread, ir.i64(row.threads.vector));
-  row.warp = ir.div(thread, ir.i64(kWarp));
+/// `local`: the thread within the row's part of the block.
+void Emitter::place(Value local) {
+  row.local = row.thread = local;
+  if (row.threads.cluster > 1)
+    row.thread = ir.add(local, ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), cluster_rank(ir)), ir.i64(row.threads.of_block())));
+  row.lane = ir.mul(row.thread, ir.i64(row.threads.vector));
+  row.warp = ir.div(row.thread, ir.i64(kWarp));
 }
 
 Value Emitter::buffer_memory(int64_t bytes) {
@@ -148,15 +157,17 @@ nest::TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots, bool
   const unsigned bytes = unsigned(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
   if (unrolled)
     return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
-  const int64_t threads = row.threads.count * row.threads.rows;
+  const int64_t threads = row.threads.of_block() * row.threads.rows;
   trees = std::max(trees, int64_t(bytes) * slots * threads);
-  Value number = ir.add(ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir)), ir.i64(row.threads.count)), row.thread);
+  Value number = ir.add(ir.mul(arith::ExtUIOp::create(ir, ir.getI64Type(), row_index(ir)), ir.i64(row.threads.of_block())), row.local);
   Value first = ir.address(shared_memory(ir), ir.getI8Type(), ir.i64(int64_t(llvm::alignTo(launch.shared_bytes, kSharedAlignment))));
   return {ir.address(first, type, number), threads, std::min(unsigned(kSharedAlignment), bytes)};
 }
 
 void Row::sync(Ir &ir) const {
-  if (threads.count <= kWarp)
+  if (threads.cluster > 1)
+    sync_cluster(ir);
+  else if (threads.count <= kWarp)
     sync_warp(ir, mask);
   else
     sync_threads(ir, barrier, threads.count);

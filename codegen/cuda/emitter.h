@@ -23,11 +23,12 @@ using nest::View;
 struct Row {
   Threads threads;
   Value thread;  ///< i64, within the row
+  Value local;   ///< i64, within the row's part of the block: the same, where the block has all of the row
   Value lane;    ///< i64: the first of the thread's lanes
   Value warp;    ///< i64, within the row
   Value mask;    ///< i32: the row's threads of this warp
   Value first;   ///< i32: the first of those
-  Value barrier; ///< i32: the row's own, where it has more than one warp
+  Value barrier; ///< i32: the row's own, where it has more than one warp, all in one block
   Value shared;  ///< where partial sums of several warps meet; null: one warp
 
   /// Waits for all threads of the row.
@@ -49,7 +50,7 @@ private:
   Value buffer_memory(int64_t bytes) override;
   nest::TreeMemory tree_memory(mlir::VectorType type, int64_t slots, bool unrolled) override;
   int64_t most_points() const override { return cuda::most_points(plan, shape, numerics, mapping.split); }
-  int sharers() const override { return keep == Keep::registers ? row.threads.count : 1; }
+  int sharers() const override { return keep == Keep::registers ? row.threads.count : row.threads.cluster; }
   bool loads_first() const override { return true; }
   int lane_count() const override { return row.threads.lanes(); }
   Lanes lanes_of(int width, Value active) override;

@@ -43,6 +43,10 @@ std::optional<cuda::Meeting> meeting_of(mlir::Operation *op) {
     return cuda::Meeting::warp;
   if (mlir::isa<NVVM::BarrierOp>(op))
     return cuda::Meeting::barrier;
+  if (mlir::isa<NVVM::ClusterArriveOp>(op))
+    return cuda::Meeting::cluster_arrival;
+  if (mlir::isa<NVVM::ClusterWaitOp>(op))
+    return cuda::Meeting::cluster_wait;
   if (mlir::isa<NVVM::CpAsyncCommitGroupOp>(op))
     return cuda::Meeting::copy_group;
   if (mlir::isa<NVVM::CpAsyncWaitGroupOp>(op))
@@ -63,6 +67,10 @@ public:
       return call(ir, word, cuda::emulated_row, {});
     if (mlir::isa<NVVM::BlockIdXOp>(op))
       return call(ir, word, cuda::emulated_block, {});
+    if (mlir::isa<NVVM::BlockInClusterIdXOp>(op))
+      return call(ir, word, cuda::emulated_cluster_rank, {});
+    if (auto remote = mlir::dyn_cast<NVVM::MapaOp>(op))
+      return call(ir, ir.pointer_type(), cuda::emulated_remote, {remote.getA(), remote.getB()});
     if (mlir::isa<NVVM::GridDimXOp>(op))
       return call(ir, word, cuda::emulated_blocks, {});
     if (auto cast = mlir::dyn_cast<LLVM::AddrSpaceCastOp>(op)) // only shared memory has other addresses here than in its own space
@@ -96,6 +104,10 @@ private:
       call(ir, word, cuda::emulated_exchange, {number, wait.getMask(), constant(0), constant(0), how(cuda::Exchange::none)});
       return {};
     }
+    if (mlir::isa<NVVM::ClusterArriveOp>(op))
+      return call(ir, nothing, cuda::emulated_cluster_arrive, number);
+    if (mlir::isa<NVVM::ClusterWaitOp>(op))
+      return call(ir, nothing, cuda::emulated_cluster_wait, number);
     if (mlir::isa<NVVM::CpAsyncCommitGroupOp>(op))
       return call(ir, nothing, cuda::emulated_copy_group, number);
     if (auto wait = mlir::dyn_cast<NVVM::CpAsyncWaitGroupOp>(op))
@@ -215,6 +227,7 @@ void add_caller(Ir &ir, LLVM::LLVMFuncOp kernel, const Step &step, const cuda::E
   kernel->removeAttr(NVVM::NVVMDialect::getKernelFuncAttrName());
   kernel->removeAttr(NVVM::NVVMDialect::getReqntidAttrName());
   kernel->removeAttr(NVVM::NVVMDialect::getMinctasmAttrName());
+  kernel->removeAttr(NVVM::NVVMDialect::getClusterDimAttrName());
   kernel.setSymName(step.symbol + "_kernel");
   kernel.setLinkage(LLVM::Linkage::Internal);
   const mlir::Type nothing = LLVM::LLVMVoidType::get(ir.getContext());

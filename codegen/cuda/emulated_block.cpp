@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "codegen/check/guarded.h"
+#include "codegen/cuda/emulated_cluster.h"
 #include "codegen/cuda/emulated_copies.h"
 #include "codegen/cuda/emulated_memory.h"
 #include "codegen/cuda/threads.h"
@@ -25,7 +26,7 @@ constexpr size_t kStackBytes = 64 << 10;
 constexpr size_t kSharedAlignment = 16;
 
 struct Fiber {
-  enum State { ready, exchanging, at_barrier, ended } state = ready;
+  enum State { ready, exchanging, at_barrier, at_cluster, ended } state = ready;
   ucontext_t context;
   uint32_t meeting;
   uint32_t mask, value, lane; ///< of an exchange
@@ -56,19 +57,23 @@ struct Meetings {
   std::vector<bool> reached, moved;
 };
 
+/// A block, or the blocks of a cluster, which run together.
 class Block {
 public:
   Block(ThreadFunction function, const EmulatedKernel &kernel, const nf_kernel_args *args, int64_t begin, int64_t end, Meetings &meetings,
         int64_t left_out)
       : function(function), kernel(kernel), args(args), begin(begin), end(end), meetings(meetings), left_out(left_out),
-        shared((size_t(kernel.shared_bytes) + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment),
-        fibers(size_t(kernel.threads * kernel.rows)), stacks(new char[fibers.size() * kStackBytes]), clocks(fibers.size()),
-        memory(kernel, *args, shared.data()), copies(fibers.size(), shared.data(), kernel.shared_bytes) {}
+        block_threads(uint32_t(kernel.threads * kernel.rows)),
+        shared_stride((size_t(kernel.shared_bytes) / kSharedAlignment + (kernel.cluster > 1 ? 2 : 1)) * kSharedAlignment),
+        shared(shared_stride * size_t(kernel.cluster)), fibers(size_t(kernel.cluster * block_threads)),
+        stacks(new char[fibers.size() * kStackBytes]), clocks(fibers.size()), memory(kernel, *args, shared.data(), int64_t(shared_stride)),
+        copies(fibers.size(), shared.data(), int64_t(shared_stride) * kernel.cluster), cluster(size_t(kernel.cluster), block_threads) {}
 
   /// Runs all threads to their end. False: they never get there, see fault().
   bool run(uint32_t block, Order &order) {
-    number = block;
+    first = block;
     clocks.start(block);
+    cluster.start();
     memory.start_block();
     copies.start_block();
     for (size_t i = 0; i < fibers.size(); ++i)
@@ -81,7 +86,10 @@ public:
           return false;
       }
     } while (release());
-    return what.empty() && std::ranges::all_of(fibers, [](const Fiber &fiber) { return fiber.state == Fiber::ended; });
+    if (const auto late = cluster.late_reach(clocks); late && all_ended())
+      what = place_of(late->first) + "reaches into the shared memory of block " + std::to_string(late->second) +
+             " of its cluster, which may have ended";
+    return what.empty() && all_ended();
   }
 
   std::string fault() const {
@@ -89,7 +97,9 @@ public:
       return what;
     const auto waiting = std::ranges::find_if(fibers, [](const Fiber &fiber) { return fiber.state != Fiber::ended; });
     return place_of(size_t(waiting - fibers.begin())) + "waits for threads that never come to its " +
-           (waiting->state == Fiber::at_barrier ? "barrier " + std::to_string(waiting->barrier) : std::string("shuffle"));
+           (waiting->state == Fiber::at_cluster   ? std::string("cluster")
+            : waiting->state == Fiber::at_barrier ? "barrier " + std::to_string(waiting->barrier)
+                                                  : std::string("shuffle"));
   }
 
   /// Whether the running thread passes a meeting as if it were not there.
@@ -110,6 +120,8 @@ public:
     if (at >= stack && at < stack + kStackBytes)
       return;
     std::string wrong = memory.access(clocks, running, at, bytes, alignment, how);
+    if (const auto rank = rank_of(at); wrong.empty() && rank && *rank != this->rank())
+      wrong = cluster.reach(clocks, running, *rank);
     if (wrong.empty() && copies.under_way(at, bytes))
       wrong = "touches shared memory that a copy is on its way to, before the copy has been waited for";
     if (!wrong.empty())
@@ -127,6 +139,23 @@ public:
       touch(copy);
   }
 
+  void arrive_at_cluster() {
+    if (const std::string wrong = cluster.arrive(clocks, running); !wrong.empty())
+      stop(wrong);
+  }
+
+  void wait_for_cluster() {
+    if (const std::string wrong = cluster.wait(running); !wrong.empty())
+      stop(wrong);
+    wait(Fiber::at_cluster);
+  }
+
+  char *remote(const char *at, uint32_t rank) {
+    if (rank >= kernel.cluster)
+      stop("reaches into block " + std::to_string(rank) + " of its cluster, which has " + std::to_string(kernel.cluster));
+    return shared.data() + rank * shared_stride + (at - shared_memory());
+  }
+
   void commit_copies() { copies.commit(running); }
 
   /// The running thread's code is done.
@@ -138,12 +167,25 @@ public:
 
   Fiber &current() { return fibers[running]; }
   uint32_t thread() const { return running % uint32_t(kernel.threads); }
-  uint32_t row() const { return running / uint32_t(kernel.threads); }
-  char *shared_memory() const { return shared.data(); }
-  uint32_t number = 0, blocks = 0; ///< of the grid
+  uint32_t row() const { return running % block_threads / uint32_t(kernel.threads); }
+  uint32_t rank() const { return running / block_threads; }
+  uint32_t number() const { return first + rank(); }
+  char *shared_memory() const { return shared.data() + rank() * shared_stride; }
+  uint32_t blocks = 0; ///< of the grid
 
 private:
   static void start();
+
+  bool all_ended() const {
+    return std::ranges::all_of(fibers, [](const Fiber &fiber) { return fiber.state == Fiber::ended; });
+  }
+
+  /// The block whose shared memory an address is of.
+  std::optional<uint32_t> rank_of(const char *at) const {
+    const auto offset = size_t(at - shared.data());
+    return at >= shared.data() && offset < shared_stride * size_t(kernel.cluster) ? std::optional(uint32_t(offset / shared_stride))
+                                                                                  : std::nullopt;
+  }
 
   void stop(const std::string &wrong) {
     what = place_of(running) + wrong;
@@ -180,28 +222,37 @@ private:
 
   std::string name_of(size_t fiber) const {
     const auto threads = size_t(kernel.threads);
-    return "row " + std::to_string(fiber / threads) + " thread " + std::to_string(fiber % threads);
+    return "row " + std::to_string(fiber % block_threads / threads) + " thread " + std::to_string(fiber % threads);
   }
 
   /// The start of a message about a thread.
   std::string place_of(size_t fiber) const {
-    return std::string(kernel.name) + ": block " + std::to_string(number) + " " + name_of(fiber) + ": ";
+    return std::string(kernel.name) + ": block " + std::to_string(first + fiber / block_threads) + " " + name_of(fiber) + ": ";
   }
 
   /// Lets those go on who have all met. False: nobody has.
   bool release() {
     bool any = false;
+    cluster.open_barrier(clocks);
     for (uint32_t i = 0; i < fibers.size() && what.empty(); ++i)
       if (fibers[i].state == Fiber::exchanging)
         any |= release_warp(i);
       else if (fibers[i].state == Fiber::at_barrier)
         any |= release_barrier(i);
+      else if (fibers[i].state == Fiber::at_cluster && cluster.pass(clocks, i)) {
+        fibers[i].state = Fiber::ready;
+        any = true;
+      }
     return any && what.empty();
   }
 
   bool release_barrier(uint32_t index) {
     const Fiber &one = fibers[index];
-    const auto met = fibers_where([&](const Fiber &fiber) { return fiber.state == Fiber::at_barrier && fiber.barrier == one.barrier; });
+    const auto is_there = [&](const Fiber &fiber) {
+      return fiber.state == Fiber::at_barrier && fiber.barrier == one.barrier &&
+             size_t(&fiber - fibers.data()) / block_threads == index / block_threads;
+    };
+    const auto met = fibers_where(is_there);
     const auto complain = [&](const std::string &how) {
       what = place_of(index) + "waits at barrier " + std::to_string(one.barrier) + how;
       return false;
@@ -277,12 +328,16 @@ private:
   const int64_t begin, end;
   Meetings &meetings;
   const int64_t left_out; ///< of the meetings; -1: none
+  const uint32_t block_threads;
+  const size_t shared_stride; ///< from one block's shared memory to that of the next in the cluster
   const Guarded shared;
   std::vector<Fiber> fibers;
   const std::unique_ptr<char[]> stacks;
   ThreadClocks clocks;
   EmulatedMemory memory;
   EmulatedCopies copies;
+  EmulatedCluster cluster;
+  uint32_t first = 0; ///< block of the cluster
   ucontext_t scheduler;
   uint32_t running = 0;
   std::string what;
@@ -305,7 +360,7 @@ void Block::start() {
 
 uint32_t emulated_thread() { return current->thread(); }
 uint32_t emulated_row() { return current->row(); }
-uint32_t emulated_block() { return current->number; }
+uint32_t emulated_block() { return current->number(); }
 uint32_t emulated_blocks() { return current->blocks; }
 void *emulated_shared_memory() { return current->shared_memory(); }
 
@@ -324,6 +379,19 @@ void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count) {
   Fiber &fiber = current->current();
   fiber.barrier = id, fiber.count = count;
   current->wait(Fiber::at_barrier);
+}
+
+uint32_t emulated_cluster_rank() { return current->rank(); }
+void *emulated_remote(void *at, uint32_t rank) { return current->remote(static_cast<char *>(at), rank); }
+
+void emulated_cluster_arrive(uint32_t meeting) {
+  if (!current->passes(meeting))
+    current->arrive_at_cluster();
+}
+
+void emulated_cluster_wait(uint32_t meeting) {
+  if (!current->passes(meeting))
+    current->wait_for_cluster();
 }
 
 void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist) {
@@ -353,11 +421,11 @@ void run_emulated(ThreadFunction function, const EmulatedKernel *kernel, const n
   Block block(function, *kernel, args, begin, end, meetings, here ? left_out->number : -1);
   Order order(thread_order);
   block.blocks = uint32_t(nf::grid_of(end - begin, kernel->rows, kernel->cluster, kernel->resident, multiprocessors));
-  std::vector<uint32_t> numbers(block.blocks);
+  std::vector<uint32_t> numbers(block.blocks / uint32_t(kernel->cluster));
   std::iota(numbers.begin(), numbers.end(), 0);
   current = &block;
   for (uint32_t number : order.of(std::move(numbers)))
-    if (!block.run(number, order)) {
+    if (!block.run(number * uint32_t(kernel->cluster), order)) {
       last_fault = block.fault();
       break;
     }

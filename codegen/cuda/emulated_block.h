@@ -21,6 +21,12 @@ uint32_t emulated_blocks();
 void *emulated_shared_memory();
 uint32_t emulated_exchange(uint32_t meeting, uint32_t mask, uint32_t value, uint32_t lane, Exchange how);
 void emulated_barrier(uint32_t meeting, uint32_t id, uint32_t count);
+/// Which one of its cluster's the block is; where `at`, of its shared memory, lies in that of block `rank`; the two halves of meeting all
+/// threads of the cluster.
+uint32_t emulated_cluster_rank();
+void *emulated_remote(void *at, uint32_t rank);
+void emulated_cluster_arrive(uint32_t meeting);
+void emulated_cluster_wait(uint32_t meeting);
 /// Begins to copy to shared memory; ends a group of copies; waits for all groups but the last `pending`.
 void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist);
 void emulated_copy_group(uint32_t meeting);

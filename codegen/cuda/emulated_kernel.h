@@ -22,8 +22,9 @@ struct EmulatedTensor {
 };
 
 /// Where threads wait for each other, or one for its copies.
-enum class Meeting : uint8_t { shuffle, warp, barrier, copy_group, copy_wait };
-inline constexpr const char *kMeetingNames[] = {"shuffle", "warp barrier", "barrier", "group of copies", "wait for copies"}; ///< by Meeting
+enum class Meeting : uint8_t { shuffle, warp, barrier, copy_group, copy_wait, cluster_arrival, cluster_wait };
+inline constexpr const char *kMeetingNames[] = {"shuffle",         "warp barrier",    "barrier",     "group of copies",
+                                                "wait for copies", "cluster arrival", "cluster wait"}; ///< by Meeting
 
 /// `read_and_drop`: what is read must exist, but is not used, so that another thread may write it meanwhile.
 enum class AccessKind : uint32_t { read, write, read_and_drop };

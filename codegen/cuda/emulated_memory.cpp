@@ -53,7 +53,8 @@ bool is_element(int64_t place, const std::vector<std::pair<int64_t, int64_t>> &s
 
 } // namespace
 
-EmulatedMemory::EmulatedMemory(const EmulatedKernel &kernel, const nf_kernel_args &args, const char *shared) : row_threads(kernel.threads) {
+EmulatedMemory::EmulatedMemory(const EmulatedKernel &kernel, const nf_kernel_args &args, const char *shared, int64_t shared_stride)
+    : row_threads(kernel.threads), block_threads(kernel.threads * kernel.rows), alone(kernel.cluster == 1) {
   for (int32_t t = 0; t < kernel.tensors; ++t)
     if (kernel.tensor[t].element_bytes && args.tensors[t])
       add_tensor(kernel, kernel.tensor[t], size_t(t), args);
@@ -64,7 +65,8 @@ EmulatedMemory::EmulatedMemory(const EmulatedKernel &kernel, const nf_kernel_arg
            .bytes = workspace_bytes(kernel.buffer[i], extents_of(kernel, args)),
            .element_bytes = kWord,
            .written = true});
-  add({.name = kShared, .base = shared, .bytes = kernel.shared_bytes, .element_bytes = 1, .written = true});
+  for (int64_t rank = 0; rank < kernel.cluster; ++rank)
+    add({.name = kShared, .base = shared + rank * shared_stride, .bytes = kernel.shared_bytes, .element_bytes = 1, .written = true});
 }
 
 void EmulatedMemory::add_tensor(const EmulatedKernel &kernel, const EmulatedTensor &tensor, size_t index, const nf_kernel_args &args) {
@@ -135,6 +137,12 @@ std::string EmulatedMemory::outside(const char *at, int64_t bytes) const {
                        nearest->name, nearest->bytes);
 }
 
+std::string EmulatedMemory::name_of(const Access &access) const {
+  const int64_t local = access.thread % block_threads;
+  return llvm::formatv("{0}row {1} thread {2}", alone ? "" : "block " + std::to_string(access.block + access.thread / block_threads) + " ",
+                       local / row_threads, local % row_threads);
+}
+
 std::string EmulatedMemory::conflict(Region &region, const ThreadClocks &clocks, uint32_t thread, int64_t offset, int64_t bytes,
                                      bool write) const {
   const int64_t first = offset / region.element_bytes, last = (offset + bytes - 1) / region.element_bytes;
@@ -145,8 +153,7 @@ std::string EmulatedMemory::conflict(Region &region, const ThreadClocks &clocks,
       const char *did = found->written ? "written" : "read";
       if (found->with.block != clocks.now(thread).block)
         return llvm::formatv(", which block {0} has {1} as well", found->with.block, did);
-      return llvm::formatv(", which row {0} thread {1} has {2} since the two last met", found->with.thread / row_threads,
-                           found->with.thread % row_threads, did);
+      return ", which " + name_of(found->with) + " has " + did + " since the two last met";
     }
   }
   return {};

@@ -13,8 +13,8 @@ namespace normforge::cuda {
 
 class EmulatedMemory {
 public:
-  /// Of one launch; `shared`: where each block has its shared memory.
-  EmulatedMemory(const EmulatedKernel &, const nf_kernel_args &, const char *shared);
+  /// Of one launch; `shared`: where the blocks of a cluster have their shared memory, `shared_stride` bytes apart.
+  EmulatedMemory(const EmulatedKernel &, const nf_kernel_args &, const char *shared, int64_t shared_stride);
 
   void start_block();
   /// What is wrong with an access of `bytes` at an address; empty: nothing. What it does is remembered.
@@ -36,8 +36,11 @@ private:
   std::string outside(const char *at, int64_t bytes) const;
   std::string conflict(Region &, const ThreadClocks &, uint32_t thread, int64_t offset, int64_t bytes, bool write) const;
 
-  const int64_t row_threads;
-  std::vector<Region> regions; ///< by address; shared memory is one
+  std::string name_of(const Access &) const;
+
+  const int64_t row_threads, block_threads;
+  const bool alone; ///< a block is a cluster by itself
+  std::vector<Region> regions;
 };
 
 } // namespace normforge::cuda

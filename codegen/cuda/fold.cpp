@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/TypeUtilities.h"
 
+#include "codegen/cuda/cluster.h"
 #include "codegen/cuda/device.h"
 #include "codegen/nest/math.h"
 #include "codegen/nest/reduce_tree.h"
@@ -113,15 +114,15 @@ private:
   void leave(const Values &values, Value scratch) const {
     if (high) {
       for (size_t i = 0; i < all.size(); ++i)
-        ir.store(values[i], at(scratch, i, row.thread), element_bytes());
+        store_in_all(ir, threads, values[i], at(scratch, i, row.thread), element_bytes());
       return;
     }
     const int warps = threads.count / kWarp;
-    ir.when(ir.is(mlir::arith::CmpIPredicate::eq, lane(), ir.i64(0)), [&] {
+    for_one_lane_each(ir, threads, lane(), [&](const Place &place) {
       for (size_t i = 0; i < all.size(); ++i)
         for (int group = 0; group < threads.groups; ++group)
-          ir.store(mlir::vector::ExtractOp::create(ir, values[i], int64_t(group)), at(scratch, i, ir.add(row.warp, ir.i64(group * warps))),
-                   element_bytes());
+          ir.store(mlir::vector::ExtractOp::create(ir, values[i], int64_t(group)),
+                   place(at(scratch, i, ir.add(row.warp, ir.i64(group * warps)))), element_bytes());
     });
   }
 

@@ -13,6 +13,7 @@ constexpr int64_t kKeep[] = {0, 1, 2};
 constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
 constexpr int64_t kGrid[] = {0, 1};
 constexpr int64_t kStages[] = {1, 2, 3, 4};
+constexpr int64_t kCluster[] = {1, 2, 4, 8};
 constexpr std::string_view kGridWords[] = {"whole", "resident"};
 constexpr int64_t kSplit[] = {1, 2, 4, 8, 16, 32};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
@@ -39,6 +40,11 @@ constexpr Knob kKnobs[] = {
      kStages,
      {},
      "grid"},
+    {"cluster",
+     "blocks of 'threads' that share a row and meet in each other's shared memory: rows that are too long for one multiprocessor",
+     kCluster,
+     {},
+     "threads"},
     {"split", "parts of a row that blocks share, chunk by chunk: for few rows that are long; wants a workspace", kSplit, {}},
 };
 
@@ -57,11 +63,12 @@ CudaMapping read_mapping(const Mapping &mapping) {
           .blocks = int(v[5]),
           .grid = Grid(v[6]),
           .stages = int(v[7]),
-          .split = int(v[8])};
+          .cluster = int(v[8]),
+          .split = int(v[9])};
 }
 
 Mapping write_mapping(const CudaMapping &m) {
-  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages, m.split}};
+  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages, m.cluster, m.split}};
 }
 
 } // namespace normforge::cuda

@@ -8,7 +8,7 @@
 namespace normforge::cuda {
 
 std::span<const Knob> mapping_knobs();
-constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 8; ///< rows of the table
+constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 9; ///< rows of the table
 
 /// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
 enum class Keep { reread, shared, registers };
@@ -17,15 +17,16 @@ enum class Keep { reread, shared, registers };
 enum class Grid { whole, resident };
 
 struct CudaMapping {
-  int threads; ///< of a row, or of a tile where the contiguous axis is kept
+  int threads; ///< of a row in one block, or of a tile where the contiguous axis is kept
   int rows;    ///< per block
   int vector;  ///< bytes of the widest load or store
   int unroll;  ///< blocks of lanes per iteration, whose loads go together
   Keep keep;
   int blocks; ///< that a multiprocessor has registers for, at least
   Grid grid;
-  int stages; ///< rows that are in shared memory or on their way there; 1: each is read from global memory when it is wanted
-  int split;  ///< parts of a row, each with threads of its own; 1: rows stay whole
+  int stages;  ///< rows that are in shared memory or on their way there; 1: each is read from global memory when it is wanted
+  int cluster; ///< blocks that share a row
+  int split;   ///< parts of a row, each with threads of its own; 1: rows stay whole
 };
 
 CudaMapping read_mapping(const Mapping &);

@@ -62,6 +62,7 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
                       .blocks = 1,
                       .grid = Grid::whole,
                       .stages = 1,
+                      .cluster = 1,
                       .split = 1};
   const int64_t run = longest_run(plan);
   if (run)

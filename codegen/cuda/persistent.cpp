@@ -13,11 +13,12 @@ namespace arith = mlir::arith;
 /// The items of the thread's row in the block.
 void Emitter::for_items(const std::function<void(Value item)> &body) {
   const auto wide = [&](Value index) -> Value { return arith::ExtUIOp::create(ir, ir.getI64Type(), index); };
+  const auto of_clusters = [&](Value blocks) { return ir.div(wide(blocks), ir.i64(row.threads.cluster)); };
   Value begin = entry->getArgument(0), end = entry->getArgument(1), rows = ir.i64(row.threads.rows);
-  Value item = ir.add(begin, ir.add(ir.mul(wide(block_index(ir)), rows), wide(row_index(ir))));
+  Value item = ir.add(begin, ir.add(ir.mul(of_clusters(block_index(ir)), rows), wide(row_index(ir))));
   if (grid == Grid::whole)
     return ir.when(ir.is(arith::CmpIPredicate::slt, item, end), [&] { body(item); });
-  Value step = ir.mul(wide(block_count(ir)), rows);
+  Value step = ir.mul(of_clusters(block_count(ir)), rows);
   const bool stages = !staging.tensors.empty();
   if (stages)
     fetch_first(item, step);
@@ -26,7 +27,7 @@ void Emitter::for_items(const std::function<void(Value item)> &body) {
   ir.setInsertionPointToStart(loop.getBody());
   // The addresses of all that a thread reads are the same for every row but for the row's own place: computed once, they would take its
   // registers.
-  place(opaque(ir, row.thread));
+  place(opaque(ir, row.local));
   if (!stages)
     return body(loop.getInductionVar());
   Value next = fetch_next(loop.getInductionVar(), step, loop.getRegionIterArg(0));

@@ -25,6 +25,26 @@ void ThreadClocks::meet(std::span<const uint32_t> threads) {
     clocks[thread] = {all, clocks[thread].epoch + 1};
 }
 
+ThreadClocks::Known ThreadClocks::arrive(uint32_t thread) {
+  auto known = std::make_shared<std::vector<uint32_t>>(*clocks[thread].seen);
+  (*known)[thread] = clocks[thread].epoch++;
+  return known;
+}
+
+ThreadClocks::Known ThreadClocks::all_of(std::span<const Known> arrived, size_t threads) {
+  auto all = std::make_shared<std::vector<uint32_t>>(threads, 0);
+  for (const Known &known : arrived)
+    std::ranges::transform(*all, *known, all->begin(), [](uint32_t a, uint32_t b) { return std::max(a, b); });
+  return all;
+}
+
+void ThreadClocks::join(uint32_t thread, const Known &all) {
+  Known &seen = clocks[thread].seen;
+  ++clocks[thread].epoch;
+  auto both = all_of(std::vector{seen, all}, threads());
+  seen = *both == *all ? all : both;
+}
+
 void AccessHistory::forget() {
   std::ranges::fill(cells, Cell());
   forget_readers();

@@ -25,6 +25,11 @@ public:
   /// A new block, whose threads know nothing of each other.
   void start(uint32_t block);
   void meet(std::span<const uint32_t> threads);
+  /// The two halves of a meeting: what threads have done when they arrive is known to those that join them.
+  using Known = std::shared_ptr<const std::vector<uint32_t>>;
+  Known arrive(uint32_t thread);
+  static Known all_of(std::span<const Known> arrived, size_t threads);
+  void join(uint32_t thread, const Known &all);
   Access now(uint32_t thread) const { return {block, thread, clocks[thread].epoch}; }
   size_t threads() const { return clocks.size(); }
   /// Whether the access is ordered before what `thread` does next.

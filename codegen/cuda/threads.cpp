@@ -37,7 +37,8 @@ nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping
 Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const CudaMapping &mapping) {
   Threads threads;
   threads.rows = mapping.rows;
-  threads.count = std::min(mapping.threads, shape.width);
+  threads.cluster = shape.inner && mapping.threads * mapping.cluster <= shape.width ? mapping.cluster : 1;
+  threads.count = std::min(mapping.threads * threads.cluster, shape.width);
   threads.vector = std::min(vector_elements(plan, mapping.vector), shape.width / threads.count);
   threads.groups = shape.width / threads.stride();
   return threads;
@@ -60,7 +61,7 @@ int64_t tree_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Nu
   const int64_t chunks = nest::most_chunks(plan, shape, numerics, most_points(plan, shape, numerics, mapping.split));
   const int64_t slots = nest::tree_slots(accumulators, std::max<int64_t>(chunks, mapping.split));
   const Threads threads = threads_of(plan, shape, mapping);
-  return slots * threads.lanes() * info(plan.specialized.compute).bytes * threads.count * threads.rows;
+  return slots * threads.lanes() * info(plan.specialized.compute).bytes * threads.of_block() * threads.rows;
 }
 
 } // namespace normforge::cuda

@@ -10,11 +10,13 @@
 namespace normforge::cuda {
 
 struct Threads {
-  int count = 1;  ///< of a row, or of a tile
-  int vector = 1; ///< elements that are neighbours in memory
+  int count = 1;   ///< of a row, or of a tile
+  int cluster = 1; ///< blocks that they are divided over
+  int vector = 1;  ///< elements that are neighbours in memory
   int groups = 1;
   int rows = 1; ///< per block
 
+  int of_block() const { return count / cluster; }
   int lanes() const { return vector * groups; } ///< of one thread
   int stride() const { return count * vector; } ///< from one group of a thread to the next, in lanes
 };

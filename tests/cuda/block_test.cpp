@@ -17,12 +17,13 @@ constexpr uint32_t kWholeWarp = ~0u;
 /// x[3, 4] with rows 6 elements apart, y[3, 4] dense, both f32; a workspace of 8 bytes.
 struct TestKernel {
   EmulatedKernel facts{};
-  Meeting kinds[5] = {Meeting::shuffle, Meeting::warp, Meeting::barrier, Meeting::copy_group, Meeting::copy_wait};
+  Meeting kinds[7] = {Meeting::shuffle,         Meeting::warp,        Meeting::barrier, Meeting::copy_group, Meeting::copy_wait,
+                      Meeting::cluster_arrival, Meeting::cluster_wait};
 
-  TestKernel() {
+  explicit TestKernel(int64_t cluster) {
     std::strcpy(facts.name, "test");
-    facts.threads = kThreads, facts.rows = 1, facts.cluster = 1, facts.shared_bytes = kThreads * sizeof(uint32_t);
-    facts.tensors = 2, facts.buffers = 1, facts.meetings = 5;
+    facts.threads = kThreads, facts.rows = 1, facts.cluster = cluster, facts.shared_bytes = kThreads * sizeof(uint32_t);
+    facts.tensors = 2, facts.buffers = 1, facts.meetings = 7;
     for (const bool output : {false, true}) {
       std::strcpy(facts.tensor[output].name, output ? "y" : "x");
       facts.tensor[output].element_bytes = 4, facts.tensor[output].rank = 2, facts.tensor[output].axes[1] = 1;
@@ -40,9 +41,9 @@ float *const x = memory.x, *const y = memory.y, *const workspace = memory.worksp
 std::function<void()> body; ///< what one thread does
 void thread(const nf_kernel_args *, int64_t, int64_t) { body(); }
 
-/// Runs `blocks` blocks; what was wrong with them.
-std::string fault_of(const std::function<void()> &one_thread, uint64_t order = 0, int64_t blocks = 1) {
-  static const TestKernel kernel;
+/// Runs `blocks` blocks, or clusters of them; what was wrong with them.
+std::string fault_of(const std::function<void()> &one_thread, uint64_t order = 0, int64_t blocks = 1, int64_t cluster = 1) {
+  const TestKernel kernel(cluster);
   nf_kernel_args args{};
   args.tensors[0] = x, args.tensors[1] = y, args.buffers[0] = workspace;
   args.extents[0] = 3, args.strides[0][0] = 6;
@@ -329,6 +330,77 @@ TEST(EmulatedBlock, WhatAThreadCopiesOthersReadBehindABarrier) {
             "test: block 0 row 0 thread 35: reads 4 bytes at 0 of shared memory, which row 0 thread 3 has written since the two last met");
 }
 
+void arrive() { emulated_cluster_arrive(5); }
+void wait_for_cluster() { emulated_cluster_wait(6); }
+void meet_cluster() {
+  arrive();
+  wait_for_cluster();
+}
+uint32_t *words_of(uint32_t rank) { return static_cast<uint32_t *>(emulated_remote(words(), rank)); }
+
+/// Two clusters of two blocks; each thread leaves its block's number in the other block.
+std::string exchange_in_clusters(const std::function<void()> &before, const std::function<void()> &after, std::vector<uint32_t> &got,
+                                 uint64_t order) {
+  const auto kernel = [&] {
+    before();
+    uint32_t *there = words_of(1 - emulated_cluster_rank()) + emulated_thread();
+    write(there);
+    *there = emulated_block();
+    after();
+    read(words() + emulated_thread());
+    got[emulated_block()] = words()[emulated_thread()];
+  };
+  return fault_of(kernel, order, 2, 2);
+}
+
+TEST(EmulatedBlock, BlocksOfAClusterReachEachOther) {
+  for (uint64_t order : {0, 1, 5}) {
+    std::vector<uint32_t> got(4);
+    EXPECT_EQ(exchange_in_clusters(meet_cluster, meet_cluster, got, order), "");
+    EXPECT_EQ(got, (std::vector<uint32_t>{1, 0, 3, 2}));
+    EXPECT_NE(exchange_in_clusters([] {}, meet_cluster, got, order), "");
+    EXPECT_NE(exchange_in_clusters(meet_cluster, [] {}, got, order), "");
+    EXPECT_NE(exchange_in_clusters(meet_cluster, [] { barrier(); }, got, order), "");
+  }
+}
+
+TEST(EmulatedBlock, BlocksThatAreNotThereAreNotReached) {
+  EXPECT_EQ(fault_of([] { write(words_of(1 - emulated_cluster_rank()) + emulated_thread()); }, 0, 1, 2),
+            "test: block 0 row 0 thread 0: reaches into the shared memory of block 1 of its cluster, which may not have begun");
+  const auto reaches_last = [] {
+    meet_cluster();
+    if (emulated_block() == 0)
+      by(7, [] { write(words_of(1)); })();
+  };
+  EXPECT_EQ(fault_of(reaches_last, 0, 1, 2),
+            "test: block 0 row 0 thread 7: reaches into the shared memory of block 1 of its cluster, which may have ended");
+  EXPECT_EQ(fault_of([] { words_of(2); }, 0, 1, 2), "test: block 0 row 0 thread 0: reaches into block 2 of its cluster, which has 2");
+}
+
+TEST(EmulatedBlock, ClustersMeetInTwoHalves) {
+  const auto arrive_twice = [] {
+    arrive();
+    arrive();
+  };
+  EXPECT_EQ(fault_of(arrive_twice, 0, 1, 2),
+            "test: block 0 row 0 thread 0: arrives at the cluster's barrier again before it has waited there");
+  EXPECT_EQ(fault_of(wait_for_cluster, 0, 1, 2), "test: block 0 row 0 thread 0: waits at the cluster's barrier, where it has not arrived");
+  const auto all_but_one = [] {
+    if (emulated_block() != 1 || emulated_thread() != 3)
+      meet_cluster();
+  };
+  EXPECT_EQ(fault_of(all_but_one, 0, 1, 2), "test: block 0 row 0 thread 0: waits for threads that never come to its cluster");
+  const auto between_the_halves = [] { // what is done there is not known to others
+    arrive();
+    by(3, [] { write(words()); })();
+    wait_for_cluster();
+    by(35, [] { read(words()); })();
+  };
+  EXPECT_EQ(fault_of(between_the_halves, 0, 1, 2),
+            "test: block 0 row 0 thread 35: reads 4 bytes at 0 of shared memory, which block 0 row 0 "
+            "thread 3 has written since the two last met");
+}
+
 TEST(EmulatedBlock, RunsAgainAfterAFault) {
   EXPECT_NE(fault_of([] { barrier(1, kThreads + 32); }), "");
   EXPECT_EQ(fault_of([] { barrier(1); }), "");
@@ -345,7 +417,7 @@ TEST(EmulatedBlock, WhatIsLeftOutIsPassed) {
   EXPECT_EQ(fault_of(kernel), "");
   EXPECT_EQ(got, 1u);
   const std::vector<MeetingPoint> points = take_meeting_points();
-  ASSERT_EQ(points.size(), 5u);
+  ASSERT_EQ(points.size(), 7u);
   EXPECT_TRUE(points[0].kernel == "test" && points[0].kind == "shuffle" && points[0].reached);
   EXPECT_TRUE(points[1].kind == "warp barrier" && !points[1].reached);
   EXPECT_TRUE(points[2].kind == "barrier" && points[2].number == 2 && points[2].reached);

@@ -1,5 +1,5 @@
-// How blocks share rows and what they fetch ahead: persistent grids on GPUs with any number of multiprocessors. Each such schedule gives
-// the bits of the neutral one, in several orders of threads and blocks, on aligned memory and not, apart and in place.
+// How blocks share rows and what they fetch ahead: persistent grids on GPUs with any number of multiprocessors, copies, clusters. Each such
+// schedule gives the bits of the neutral one, in several orders of threads and blocks, on aligned memory and not, apart and in place.
 #include <algorithm>
 
 #include <gtest/gtest.h>
@@ -28,8 +28,8 @@ public:
     return parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(plan, gpu()));
   }
 
-  std::string refusal(const std::string &mapping) const {
-    return backend_for(gpu()).inapplicable(plan, schedule(mapping), gpu()).value_or("");
+  std::string refusal(const std::string &mapping, std::string_view target = "sm_90") const {
+    return backend_for(gpu()).inapplicable(plan, schedule(mapping), find_target(target)).value_or("");
   }
 
   /// The bits of all ways to run a schedule, which must be the same.
@@ -83,6 +83,27 @@ TEST(Grid, RowsAreCopiedAhead) {
   expect_same_bits("add_rms_norm rows=9 cols=72 x=f16 residual=f32",
                    {"grid=resident stages=2 blocks=1", "grid=resident stages=4 blocks=1 keep=reread"});
   expect_same_bits("softmax rows=29 cols=40 x=f16", {"grid=resident stages=2 threads=4 rows=4 vector=4 blocks=2"});
+}
+
+TEST(Grid, BlocksOfAClusterShareARow) {
+  expect_same_bits("layer_norm rows=3 cols=1000 x=f32",
+                   {"threads=32 rows=1 cluster=2 vector=8 blocks=1", "threads=32 rows=1 cluster=4 vector=4 blocks=1",
+                    "threads=64 rows=1 cluster=2 vector=4 keep=shared blocks=1",
+                    "threads=32 rows=1 cluster=4 vector=4 blocks=1 keep=reread"});
+  expect_same_bits("rms_norm rows=5 cols=2056 x=bf16 gamma=f32", {"threads=32 rows=1 cluster=2 vector=4 keep=reread blocks=1",
+                                                                  "threads=32 rows=1 cluster=4 vector=4 grid=resident blocks=3",
+                                                                  "threads=32 rows=1 cluster=2 vector=8 grid=resident stages=3 blocks=4"});
+  expect_same_bits("softmax rows=4 cols=1500 x=f32", {"threads=32 rows=1 cluster=8 vector=4 blocks=1",
+                                                      "threads=32 rows=1 cluster=2 vector=16 grid=resident stages=2 blocks=1 keep=shared"});
+}
+
+TEST(Grid, ClustersAreRefusedWhereThereAreNone) {
+  const Subject subject("layer_norm rows=3 cols=2000 x=f32");
+  EXPECT_EQ(subject.refusal("cluster=2 rows=1 blocks=1", "sm_89"),
+            "schedule: cluster=2: sm_89 has no clusters of blocks, which sm_90 and later have; use cluster=1");
+  EXPECT_EQ(subject.refusal("cluster=2 rows=2 blocks=1"), "schedule: cluster=2 rows=2: blocks that share a row have no other; use rows=1");
+  EXPECT_EQ(subject.refusal("cluster=2 rows=1 threads=16 blocks=1"),
+            "schedule: cluster=2 threads=16: a row's part of a block is whole warps; use 32 threads or more");
 }
 
 TEST(Grid, WhatCannotBeCopiedAheadIsRefused) {

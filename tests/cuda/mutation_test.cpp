@@ -189,18 +189,21 @@ TEST(Mutation, MeetingsThatAreLeftOutAreMissed) {
   EXPECT_GE(tally.caught(), kLeastCaught * (tally.caught() + double(tally.escaped.size())));
 }
 
-/// Rows that are copied ahead, and a problem with several rows for each block.
-TEST(Mutation, WaitsForCopiesAreMissed) {
+/// Rows that are copied ahead, several for each block, and rows that blocks share.
+TEST(Mutation, WaitsForCopiesAndClustersAreMissed) {
   const Backend &cuda = backend_for(find_target("sm_90"));
   Tally tally;
+  set_emulated_multiprocessors(1);
   for (const char *mapping :
-       {"grid=resident stages=2 blocks=1", "grid=resident stages=3 blocks=1 keep=reread threads=32 rows=2 vector=8"}) {
-    const Problem problem = parse_problem("layer_norm rows=13 cols=264 x=f32");
+       {"grid=resident stages=2 blocks=1", "grid=resident stages=3 blocks=1 keep=reread threads=32 rows=2 vector=8",
+        "cluster=2 rows=1 blocks=1 threads=32 vector=4", "cluster=2 grid=resident fold=high rows=1 blocks=1 threads=32 vector=4"}) {
+    const Problem problem = parse_problem("layer_norm rows=7 cols=264 x=f32");
     const Schedule schedule = parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(make_sweep_plan(problem), find_target("sm_90")));
-    Subject(problem, {13, 264}, schedule).try_all(tally, mapping);
+    Subject(problem, {7, 264}, schedule).try_all(tally, mapping);
   }
+  set_emulated_multiprocessors(2);
   report(tally);
-  EXPECT_GT(tally.stopped, 4);
+  EXPECT_GT(tally.stopped, 20);
   EXPECT_TRUE(tally.escaped.empty());
 }
 

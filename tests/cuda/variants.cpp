@@ -10,12 +10,17 @@ namespace {
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
 /// Knobs that defaults leave alone: each is tried on some norms, and on all in the long run.
-constexpr const char *kOptions[] = {"grid=resident",
-                                    "grid=resident keep=shared",
-                                    "grid=resident keep=reread",
-                                    "grid=resident stages=2 blocks=1",
-                                    "grid=resident stages=3 keep=reread",
-                                    "grid=resident stages=4 keep=shared blocks=2"};
+constexpr const char *kOptions[] = {
+    "grid=resident",
+    "cluster=2 rows=1 blocks=1 vector=4",
+    "grid=resident stages=2 blocks=1",
+    "cluster=4 rows=1 blocks=1 vector=4 threads=32 keep=reread",
+    "grid=resident keep=shared",
+    "grid=resident stages=3 keep=reread blocks=1",
+    "cluster=2 rows=1 blocks=1 threads=32 vector=4 grid=resident stages=2",
+    "grid=resident keep=reread",
+    "grid=resident stages=4 keep=shared blocks=2",
+};
 
 /// Those of them that a kernel may have, beside schedules that a search draws.
 std::vector<Schedule> schedules(const Backend &backend, const SweepPlan &plan, const Target &target, size_t number) {
