@@ -69,7 +69,7 @@ void expect_same_bits(const std::string &problem, const std::vector<std::string>
 
 TEST(Grid, ResidentBlocksGoFromRowToRow) {
   expect_same_bits("layer_norm rows=13 cols=96 x=f32", {"grid=resident", "grid=resident keep=shared", "grid=resident rows=1 keep=reread"});
-  expect_same_bits("rms_norm rows=11 cols=520 x=bf16 gamma=f32",
+  expect_same_bits("rms_norm rows=11 cols=520 x=bf16 gamma=f32 outputs=y",
                    {"grid=resident threads=64 rows=1 vector=4 blocks=2 keep=reread", "grid=resident threads=64 rows=2 vector=8 blocks=2"});
   expect_same_bits("softmax rows=29 cols=7 x=f16", {"grid=resident threads=1 rows=8", "grid=resident threads=4 rows=4 blocks=2"});
   expect_same_bits("batch_norm_train batch=5 channel=7 space=12 x=f32", {"grid=resident rows=2", "grid=resident threads=2 blocks=2"});
@@ -90,9 +90,10 @@ TEST(Grid, BlocksOfAClusterShareARow) {
                    {"threads=32 rows=1 cluster=2 vector=8 blocks=1", "threads=32 rows=1 cluster=4 vector=4 blocks=1",
                     "threads=64 rows=1 cluster=2 vector=4 keep=shared blocks=1",
                     "threads=32 rows=1 cluster=4 vector=4 blocks=1 keep=reread"});
-  expect_same_bits("rms_norm rows=5 cols=2056 x=bf16 gamma=f32", {"threads=32 rows=1 cluster=2 vector=4 keep=reread blocks=1",
-                                                                  "threads=32 rows=1 cluster=4 vector=4 grid=resident blocks=3",
-                                                                  "threads=32 rows=1 cluster=2 vector=8 grid=resident stages=3 blocks=4"});
+  expect_same_bits("rms_norm rows=5 cols=2056 x=bf16 gamma=f32 outputs=y",
+                   {"threads=32 rows=1 cluster=2 vector=4 keep=reread blocks=1",
+                    "threads=32 rows=1 cluster=4 vector=4 grid=resident blocks=3",
+                    "threads=32 rows=1 cluster=2 vector=8 grid=resident stages=3 blocks=4"});
   expect_same_bits("softmax rows=4 cols=1500 x=f32", {"threads=32 rows=1 cluster=8 vector=4 blocks=1",
                                                       "threads=32 rows=1 cluster=2 vector=16 grid=resident stages=2 blocks=1 keep=shared"});
 }
