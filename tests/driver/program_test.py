@@ -52,14 +52,20 @@ class Run(Environment):
             os.environ["NORMFORGE_STAND_IN_" + name] = value
 
     def test_the_bits_of_the_emulator(self):
-        ran = json.loads(self.ok(*self.call, "--device", "emulator", "--json"))
-        emulated = np.load(self.path("y.npy"))
-        self.write("kernels.txt", f"{ran['target']}\t{ran['problem']}\t{ran['schedule']}\n")
-        self.stand_in()
-        again = json.loads(self.ok(*self.call, "--device", "cuda:0", "--json", "--time"))
-        self.assertEqual([ran[key] for key in ("problem", "target", "schedule")], [again[key] for key in ("problem", "target", "schedule")])
-        self.assertGreater(again["seconds"], 0)
-        np.testing.assert_array_equal(np.load(self.path("y.npy")), emulated)
+        bits = []
+        for schedule in ("", "grid=resident rows=1 blocks=1", "cluster=2 rows=1 blocks=1 threads=32 vector=4"):
+            words = (*self.call, "--schedule", schedule, "--json", "--device")
+            ran = json.loads(self.ok(*words, "emulator"))
+            bits.append(np.load(self.path("y.npy")))
+            self.write("kernels.txt", f"{ran['target']}\t{ran['problem']}\t{ran['schedule']}\n")
+            with self.subTest(schedule=schedule):
+                self.stand_in()
+                again = json.loads(self.ok(*words, "cuda:0", "--time"))
+                self.assertEqual([ran[key] for key in ("problem", "target", "schedule")], [again[key] for key in ("problem", "target", "schedule")])
+                self.assertGreater(again["seconds"], 0)
+                bits.append(np.load(self.path("y.npy")))
+        for other in bits:
+            np.testing.assert_array_equal(other, bits[0])
 
     def test_an_older_gpu_has_an_older_target(self):
         ran = json.loads(self.ok(*self.call, "--device", "emulator", "--target", "sm_86", "--json"))
