@@ -42,7 +42,6 @@ struct SearchOptions {
   bool resume = false;       ///< what the database has is not measured again
   bool numerics = false;     ///< the numerics half is open, too; the first problem of a function decides it
   std::string database;      ///< file
-  std::string directory;     ///< where paths of norms start
   std::string cache;         ///< directory of compiled kernels; empty: none
   double limit_seconds = 10; ///< after which a silent kernel counts as hung
   Warn warn;                 ///< is told of lines of the database that are damaged, and passed over

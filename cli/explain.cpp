@@ -38,8 +38,10 @@ std::string rejections_text(const Answer &answer, const std::string &by_default)
   return text;
 }
 
-/// The default and those that serve bands.
+/// The default and those that serve bands; none for a GPU, whose code is not x86 assembly.
 std::set<std::string> serving(const Answer &answer, const Question &question) {
+  if (find_target(question.target).gpu())
+    return {};
   std::set<std::string> schedules{question.default_schedule};
   for (const Band &band : answer.bands)
     schedules.insert(band.schedule);
@@ -73,10 +75,9 @@ std::string explanation(const Answer &answer, const Question &question, int most
   text += "default: " + question.default_schedule + "\n";
   for (const Band &band : answer.bands)
     text += llvm::formatv("chosen for {0}: {1}\n", to_text(band.problem), difference(band.schedule, question.default_schedule));
-  if (!find_target(question.target).gpu()) // whose code is not x86 assembly
-    for (const std::string &schedule : serving(answer, question))
-      text += "  an iteration of each innermost loop, " + difference(schedule, question.default_schedule) + ":\n" +
-              loop_table(assembly_of(question, schedule));
+  for (const std::string &schedule : serving(answer, question))
+    text += "  an iteration of each innermost loop, " + difference(schedule, question.default_schedule) + ":\n" +
+            loop_table(assembly_of(question, schedule));
   for (const ShapeResult &shape : answer.shapes)
     text += cli::text(shape, parse_fingerprint(question.device), most);
   return text + rejections_text(answer, question.default_schedule);

@@ -92,7 +92,6 @@ void tune(const TuneFlags &flags) {
   options.database = flags.database;
   options.warn = warn;
   options.cache = flags.cache.empty() ? default_cache_directory() : flags.cache;
-  options.directory = std::filesystem::path(flags.problems).parent_path();
   if (!flags.pack.empty())
     return make_pack(problems, options, flags.pack);
   const Lockfile before = read_lockfile(flags.lock); // a damaged one is refused before time is spent
