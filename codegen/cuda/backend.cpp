@@ -1,6 +1,7 @@
 #include "codegen/cuda/backend.h"
 
 #include <algorithm>
+#include <bit>
 #include <ranges>
 
 #include "llvm/Support/FormatVariadic.h"
@@ -65,6 +66,8 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
                ? std::nullopt
                : std::optional(
                      llvm::formatv("schedule: cluster={0}: no row runs along the contiguous axis; use cluster=1", mapping.cluster).str());
+  if (!std::has_single_bit(unsigned(mapping.threads)) && std::ranges::none_of(plan.nests, nest::is_outer))
+    return llvm::formatv("schedule: threads={0}: they do not divide lanes={1}; use a power of two", mapping.threads, numerics.lanes).str();
   const int threads = mapping.threads * mapping.cluster;
   if (threads > numerics.lanes)
     return llvm::formatv("schedule: threads={0} cluster={1}: more than lanes={2}; use fewer threads or more lanes", mapping.threads,

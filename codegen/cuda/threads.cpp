@@ -39,6 +39,8 @@ Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const Cu
   threads.rows = mapping.rows;
   threads.cluster = shape.inner && mapping.threads * mapping.cluster <= shape.width ? mapping.cluster : 1;
   threads.count = std::min(mapping.threads * threads.cluster, shape.width);
+  if (shape.width % threads.count)
+    threads.count = int(std::bit_floor(unsigned(threads.count)));
   threads.vector = std::min(vector_elements(plan, mapping.vector), shape.width / threads.count);
   threads.groups = shape.width / threads.stride();
   return threads;

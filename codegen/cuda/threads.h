@@ -40,6 +40,8 @@ bool unrolls(const nest::NestShape &, const nest::Residency &);
 /// `mapping` as the emitter of nests takes it.
 nest::NestMapping nest_mapping(const SweepPlan &, const CudaMapping &);
 
+/// Lanes are as many as a power of two, unless they are the columns of a tile. Where the mapping's threads do not divide them, the next
+/// power of two below that many do.
 Threads threads_of(const SweepPlan &, const nest::NestShape &, const CudaMapping &);
 
 /// What the threads of a row, or of a part of one, go over at most.

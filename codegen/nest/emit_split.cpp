@@ -56,12 +56,11 @@ Emitter::Division Emitter::divide() {
 
 void Emitter::emit_step_at(const NestStep &step, const Division &division, Value item) {
   const int64_t parts = step.kind == NestStep::sweep ? mapping.split : 1;
-  const int64_t record_bytes = record->all * shape.width * info(plan.specialized.compute).bytes;
   Value part = part_of(ir, item, parts);
   ir.when(ir.is(Predicate::ult, part, division.parts), [&] {
     Value number = ir.div(item, ir.i64(parts));
     at_item(number, 1, [&](Frames &row) {
-      Value row_record = ir.address(records, ir.getI8Type(), ir.mul(number, ir.i64(record_bytes)));
+      Value row_record = ir.address(records, ir.getI8Type(), ir.mul(number, ir.i64(record->bytes)));
       const auto body = [&](Frames &rows) { emit_step_of(step, division, rows, row_record, part); };
       step.kind == NestStep::sweep ? as_memory_lies(row, body) : body(row);
     });

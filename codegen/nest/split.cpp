@@ -1,6 +1,7 @@
 #include "codegen/nest/split.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "llvm/Support/FormatVariadic.h"
 
@@ -62,6 +63,7 @@ RowRecord row_record(const SweepPlan &plan, const NestShape &shape, const NestMa
     record.partials = std::max(record.partials, int64_t(accumulators_of(plan.program(), shape.nest, s, 1).size()));
   }
   record.all = int64_t(record.known.size()) + record.partials * mapping.split;
+  record.bytes = record.all * int64_t(std::bit_ceil(unsigned(shape.width))) * info(plan.specialized.compute).bytes;
   return record;
 }
 
@@ -70,7 +72,7 @@ std::optional<RowRecord> add_record(const SweepPlan &plan, const NestShape &shap
   if (!is_split(plan, shape, numerics, mapping))
     return std::nullopt;
   const RowRecord record = row_record(plan, shape, mapping, int(workspace.size()));
-  workspace.push_back({shape.items, record.all * shape.width * info(plan.specialized.compute).bytes});
+  workspace.push_back({shape.items, record.bytes});
   return record;
 }
 
@@ -81,10 +83,9 @@ std::vector<NestStep> steps_of(const SweepPlan &plan, const NestShape &shape, co
   nf_count parts = shape.items;
   parts.times = mapping.split;
   const int64_t part_bytes = shape.item_bytes / mapping.split;
-  const int64_t record_bytes = record->all * shape.width * info(plan.specialized.compute).bytes;
   std::vector<NestStep> steps;
   if (!pivots_of(plan, shape).empty())
-    steps.push_back({NestStep::pivots, 0, shape.items, record_bytes});
+    steps.push_back({NestStep::pivots, 0, shape.items, record->bytes});
   bool writes = !shape.nest.row_writes.empty();
   for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep) {
     writes |= !shape.nest.sweeps[sweep].row_writes.empty();
@@ -92,10 +93,10 @@ std::vector<NestStep> steps_of(const SweepPlan &plan, const NestShape &shape, co
       continue; // part of the step of the sweep before it
     steps.push_back({NestStep::sweep, sweep, parts, part_bytes});
     if (!shape.nest.sweeps[sweep].reductions.empty())
-      steps.push_back({NestStep::merge, sweep, shape.items, record_bytes});
+      steps.push_back({NestStep::merge, sweep, shape.items, record->bytes});
   }
   if (writes)
-    steps.push_back({NestStep::row_writes, 0, shape.items, record_bytes});
+    steps.push_back({NestStep::row_writes, 0, shape.items, record->bytes});
   return steps;
 }
 

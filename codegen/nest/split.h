@@ -34,6 +34,7 @@ struct RowRecord {
   std::vector<NodeId> known; ///< vector i holds known[i]: pivots, then reductions
   int64_t partials = 0;      ///< vectors of one part: one per accumulator of the sweep that has most
   int64_t all = 0;           ///< vectors
+  int64_t bytes = 0;         ///< of all; a vector takes as many as a power of two
 };
 
 /// Why the rows of a nest are not split, or nullopt when they can be.

@@ -31,6 +31,8 @@ const std::vector<Row> kTable = {
     {"softmax x=f16", "lanes=64 chunk=64 fold=low", "threads=64 vector=2 unroll=2", {{2, 500}, {3, 1025}}},
     {"rms_norm x=f64", "lanes=16 chunk=64", "threads=4 vector=16 rows=4", {{5, 127}, {2, 520}}},
     {"layer_norm order=cols,rows", "chunk=64", "threads=32 vector=4", {{500, 5}, {129, 70}}},
+    {"layer_norm order=cols,rows", "chunked chunk=64", "threads=96 vector=8", {{500, 5}, {129, 400}, {130, 200}}},
+    {"batch_norm_train order=batch,space,channel x=bf16", "chunk=64", "threads=96 vector=4 rows=2", {{3, 200, 50}, {2, 385, 40}}},
     {"batch_norm_train", "lanes=32 chunk=64", "threads=8 vector=8 rows=2", {{7, 3, 30}, {3, 2, 129}, {33, 2, 7}}},
     {"batch_norm_train order=batch,space,channel", "chunked chunk=64", "threads=8 vector=4 rows=2", {{2, 7, 64}, {9, 35, 33}}},
     {"group_norm", "chunked lanes=32 chunk=64", "threads=32 vector=4", {{2, 2, 3, 77}, {1, 2, 200, 3}}},
@@ -87,6 +89,16 @@ TEST_P(Split, BlocksThatShareRowsHaveTheBitsOfACpu) {
 INSTANTIATE_TEST_SUITE_P(Problems, Split, ::testing::ValuesIn(kTable), [](const auto &info) {
   return info.param.problem.substr(0, info.param.problem.find(' ')) + "_" + std::to_string(info.index);
 });
+
+TEST(ThreadsOfATile, AreAPowerOfTwoOnlyWhereLanesAre) {
+  const auto reason = [&](const std::string &problem) {
+    const SweepPlan plan = make_sweep_plan(parse_problem(problem));
+    return cuda().inapplicable(plan, parse_schedule("threads=96 rows=1 blocks=1", cuda().knobs(), cuda().default_schedule(plan, gpu())),
+                               gpu());
+  };
+  EXPECT_EQ(reason("layer_norm cols=4096").value_or("none"), "schedule: threads=96: they do not divide lanes=512; use a power of two");
+  EXPECT_EQ(reason("layer_norm order=cols,rows").value_or("none"), "none");
+}
 
 TEST(SplitOnAGpu, IsRefusedWhereItChangesNothing) {
   const auto reason = [&](const std::string &problem, const std::string &mapping) {
