@@ -116,18 +116,17 @@ const Standing *ShapeResult::find(const std::string &schedule) const {
 bool slower(const LogRatio &ratio, double noise) { return ratio.pairs >= kLeastPairs && ratio.lo > noise; }
 
 double cold_loss(const ShapeResult &shape, const Standing &standing) {
-  return standing.cold.pairs < kLeastPairs ? 0 : std::max(0.0, standing.cold.lo - shape.cold_noise);
+  return standing.cold.pairs < kLeastPairs ? 0 : std::max(0.0, standing.cold.value - shape.cold_noise);
 }
 
 double cost(const ShapeResult &shape, const Standing &standing) { return standing.confirmed.value + cold_loss(shape, standing); }
 
 bool loses_cold(const ShapeResult &shape, const Standing &standing) {
-  const double loss = cold_loss(shape, standing);
-  return loss > 0 && loss >= -standing.confirmed.value;
+  return slower(standing.cold, shape.cold_noise) && cold_loss(shape, standing) >= -standing.confirmed.value;
 }
 
 bool wins(const ShapeResult &shape, const Standing &standing) {
-  return shape.noise > 0 && standing.confirmed.pairs >= kLeastPairs && standing.confirmed.hi < -shape.noise && !loses_cold(shape, standing);
+  return shape.noise > 0 && standing.confirmed.pairs >= kLeastPairs && standing.confirmed.hi < -shape.noise && cost(shape, standing) < 0;
 }
 
 bool lies_within(const Problem &inner, const Problem &outer) {

@@ -95,20 +95,21 @@ private:
   std::map<std::string, std::string> halves; ///< by text of the function's problem
 };
 
-/// What it certainly loses with cold caches, beyond their noise, as a log-ratio; 0: nothing, or not measured.
+/// What it loses with cold caches, beyond their noise, as a log-ratio; 0: nothing, or not measured. An estimate that more samples do not
+/// move, as an end of the interval would be moved.
 double cold_loss(const ShapeResult &, const Standing &);
 
 /// What calls cost that find caches warm or cold, as a log-ratio to the default's: the warm time, and the loss when cold on top of it. A
 /// sum, so that what hardly differs hardly changes a choice.
 double cost(const ShapeResult &, const Standing &);
 
-/// Whether `standing` may take the default's place: faster beyond noise when warm, and not losing more when cold.
+/// Whether `standing` may take the default's place: faster beyond noise when warm, and of lower cost.
 bool wins(const ShapeResult &, const Standing &standing);
 
 /// Whether the whole interval lies beyond the noise, on the slow side.
 bool slower(const LogRatio &, double noise);
 
-/// Whether it loses with cold caches what it gains with warm ones, or more.
+/// Whether it loses with cold caches, beyond noise, what it gains with warm ones, or more.
 bool loses_cold(const ShapeResult &, const Standing &);
 
 /// Whether a Record of `inner` says something about `outer`: the same but for extents, and those within its own.
