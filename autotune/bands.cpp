@@ -95,7 +95,11 @@ double total_cost(const std::vector<Band> &bands, const std::vector<ShapeResult>
 
 } // namespace
 
-std::vector<Problem> border_shapes(const Answer &answer) {
+std::vector<Problem> border_shapes(const Question &question, const Answer &answer) {
+  const int axis = ladder_axis(question.problem); // bands may be of one extent, and have none
+  if (axis < 0)
+    return {};
+  const auto ladder = size_t(axis);
   std::vector<Problem> found;
   const auto band_of = [&](const Problem &shape) {
     return std::ranges::find_if(answer.bands, [&](const Band &band) { return lies_within(shape, band.problem); });
@@ -105,7 +109,6 @@ std::vector<Problem> border_shapes(const Answer &answer) {
     const auto before = band_of(smaller), after = band_of(larger);
     if (before == after || before == answer.bands.end() || after == answer.bands.end() || before->schedule == after->schedule)
       continue;
-    const auto ladder = size_t(ladder_axis(before->problem));
     const int64_t lo = smaller.extents[ladder].lo, hi = larger.extents[ladder].lo;
     const auto half_way = int64_t(std::sqrt(double(lo) * double(hi)));
     if (hi / 2 < lo || half_way == lo)

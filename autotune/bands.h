@@ -18,6 +18,6 @@ std::vector<Band> make_bands(const Question &, const std::vector<ShapeResult> &)
 
 /// Shapes half way, on the ladder's scale, between neighbours that different bands serve: where one band ends and the next begins is a
 /// guess until they are measured. None between neighbours less than twice as large.
-std::vector<Problem> border_shapes(const Answer &);
+std::vector<Problem> border_shapes(const Question &, const Answer &);
 
 } // namespace normforge

@@ -10,7 +10,7 @@ void measure_borders(const Database &known, const Question &question, const std:
                      const std::function<void(const Problem &, size_t)> &measure) {
   std::set<std::string> tried; // what cannot be measured is not asked for again
   for (;;) {
-    std::vector<Problem> borders = border_shapes(choose(known, question));
+    std::vector<Problem> borders = border_shapes(question, choose(known, question));
     std::erase_if(borders, [&](const Problem &shape) { return !tried.insert(to_text(shape)).second; });
     if (borders.empty())
       return;

@@ -7,6 +7,7 @@ endif()
 
 add_library(normforge_options INTERFACE)
 target_include_directories(normforge_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_definitions(normforge_options INTERFACE _GLIBCXX_ASSERTIONS) # an index out of range ends the program, rather than spoils memory
 target_compile_options(normforge_options INTERFACE -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers)
 if(NORMFORGE_SANITIZE)
   # Kernels are called through pointers to code without clang's type prefix, which -fsanitize=function would read, before the start of their page.

@@ -44,7 +44,7 @@ std::string Trials::known_rejection(const Trial &trial) const {
 
 bool Trials::complete() const {
   return !trials.front().rejected.empty() || (std::ranges::all_of(shapes, [&](const Problem &shape) { return is_known(shape, true); }) &&
-                                              border_shapes(choose(known, question)).empty());
+                                              border_shapes(question, choose(known, question)).empty());
 }
 
 void Trials::run(const Tell &tell) {

@@ -219,7 +219,7 @@ TEST(Bands, BordersAreMeasuredHalfWay) {
   measure("512", -0.2);
   const auto borders = [&] {
     std::vector<int64_t> rows;
-    for (const Problem &shape : border_shapes(records.answer()))
+    for (const Problem &shape : border_shapes(records.question, records.answer()))
       rows.push_back(shape.extents[0].lo);
     return rows;
   };
@@ -231,6 +231,19 @@ TEST(Bands, BordersAreMeasuredHalfWay) {
   const Answer answer = records.answer();
   ASSERT_EQ(answer.bands.size(), 2u);
   EXPECT_EQ(answer.bands[0].problem.extents[0].hi, 139);
+}
+
+// A band of one extent has no ladder of its own.
+TEST(Bands, OfOneRowHaveBordersToo) {
+  MadeUp records(question("layer_norm rows=1..16 cols=64"), 6, 0.001);
+  for (const auto &[rows, gain] : {std::pair(1, 0.2), {2, -0.2}, {16, 0.2}})
+    records.measure("layer_norm rows=" + std::to_string(rows) + " cols=64", {{mapping(2), gain, gain}});
+  const Answer answer = records.answer();
+  ASSERT_EQ(answer.bands.size(), 3u);
+  EXPECT_TRUE(answer.bands[0].problem.extents[0].fixed());
+  const std::vector<Problem> borders = border_shapes(records.question, answer);
+  ASSERT_EQ(borders.size(), 1u);
+  EXPECT_EQ(borders[0].extents[0].lo, 5); // the root of 2 * 16
 }
 
 // Until neighbours lie close, and no shape twice, be it measured or not.
