@@ -114,7 +114,6 @@ public:
   }
 
   size_t alive() const { return contenders.size(); }
-  int rounds_so_far() const { return rounds; }
 
 private:
   std::unique_ptr<Bench> bench;

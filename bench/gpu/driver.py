@@ -6,7 +6,6 @@ from ctypes import byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_ulonglon
 
 MULTIPROCESSORS, L2_BYTES, MAJOR, MINOR = 16, 38, 75, 76  # CUdevice_attribute
 RELAXED = 2  # CU_STREAM_CAPTURE_MODE_RELAXED
-MEANINGS = {2: "out of memory", 3: "the driver shuts down", 34: "a stub in the driver's place", 100: "no GPU", 700: "a kernel's illegal access"}
 
 
 class GpuError(Exception):
@@ -29,8 +28,9 @@ class Driver:
     def call(self, name, *arguments):
         result = getattr(self.library, name)(*arguments)
         if result:
-            meaning = f": {MEANINGS[result]}" if result in MEANINGS else ""
-            raise GpuError(f"{name}: the CUDA driver reports error {result}{meaning}")
+            meaning = c_char_p()
+            self.library.cuGetErrorString(c_int(result), byref(meaning))
+            raise GpuError(f"{name}: the CUDA driver reports error {result}, {(meaning.value or b'which it does not know').decode()}")
 
     # The device.
 

@@ -14,6 +14,7 @@
 #include "codegen/nest/convert.h"
 #include "codegen/x86/object.h"
 #include "dsl/error.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace normforge {
 
@@ -37,21 +38,16 @@ template <class Function> Value call(Ir &ir, mlir::Type result, Function *functi
 }
 
 std::optional<cuda::Meeting> meeting_of(mlir::Operation *op) {
-  if (mlir::isa<NVVM::ShflOp>(op))
-    return cuda::Meeting::shuffle;
-  if (mlir::isa<NVVM::SyncWarpOp>(op))
-    return cuda::Meeting::warp;
-  if (mlir::isa<NVVM::BarrierOp>(op))
-    return cuda::Meeting::barrier;
-  if (mlir::isa<NVVM::ClusterArriveOp>(op))
-    return cuda::Meeting::cluster_arrival;
-  if (mlir::isa<NVVM::ClusterWaitOp>(op))
-    return cuda::Meeting::cluster_wait;
-  if (mlir::isa<NVVM::CpAsyncCommitGroupOp>(op))
-    return cuda::Meeting::copy_group;
-  if (mlir::isa<NVVM::CpAsyncWaitGroupOp>(op))
-    return cuda::Meeting::copy_wait;
-  return std::nullopt;
+  using Found = std::optional<cuda::Meeting>;
+  return llvm::TypeSwitch<mlir::Operation *, Found>(op)
+      .Case([](NVVM::ShflOp) { return cuda::Meeting::shuffle; })
+      .Case([](NVVM::SyncWarpOp) { return cuda::Meeting::warp; })
+      .Case([](NVVM::BarrierOp) { return cuda::Meeting::barrier; })
+      .Case([](NVVM::ClusterArriveOp) { return cuda::Meeting::cluster_arrival; })
+      .Case([](NVVM::ClusterWaitOp) { return cuda::Meeting::cluster_wait; })
+      .Case([](NVVM::CpAsyncCommitGroupOp) { return cuda::Meeting::copy_group; })
+      .Case([](NVVM::CpAsyncWaitGroupOp) { return cuda::Meeting::copy_wait; })
+      .Default([](mlir::Operation *) { return Found(); });
 }
 
 /// Writes what the emulator is to do in place of one operation.

@@ -14,9 +14,9 @@ constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
 constexpr int64_t kGrid[] = {0, 1};
 constexpr int64_t kStages[] = {1, 2, 3, 4};
 constexpr int64_t kCluster[] = {1, 2, 4, 8};
-constexpr std::string_view kGridWords[] = {"whole", "resident"};
 constexpr int64_t kSplit[] = {1, 2, 4, 8, 16, 32};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
+constexpr std::string_view kGridWords[] = {"whole", "resident"};
 
 constexpr Knob kKnobs[] = {
     {"threads", "threads that share a row: up to a warp they shuffle, more of them meet in shared memory", kThreads, {}},

@@ -8,7 +8,6 @@
 
 #include "autotune/database.h"
 #include "autotune/gate.h"
-#include "codegen/backend.h"
 #include "codegen/hash.h"
 #include "dsl/error.h"
 #include "tests/autotune/search_support.h"
@@ -16,31 +15,8 @@
 namespace normforge {
 namespace {
 
-/// The default and a schedule that differs in one knob, to be gated where they are measured.
 PackedProblem sample(const std::string &text, const Target &target = host_target()) {
-  PackedProblem packed{parse_problem(text)};
-  packed.target = target.name;
-  packed.backend = target.backend;
-  packed.compiler = "a compiler";
-  packed.search_rounds = 5;
-  packed.confirm_rounds = 5;
-  packed.seconds = 0.1;
-  const Problem small = gate_problem(packed.problem);
-  const SweepPlan plan = make_sweep_plan(packed.problem), small_plan = make_sweep_plan(small);
-  const Backend &backend = backend_for(target);
-  const Schedule base = backend.default_schedule(plan, target);
-  for (const char *change : {"", "rows=1"}) {
-    const Schedule schedule = parse_schedule(change, backend.knobs(), base);
-    PackedCandidate &candidate = packed.candidates.emplace_back(PackedCandidate{backend.compile(plan, schedule, target, "kernel"), {}});
-    if (!(small == packed.problem))
-      candidate.gate = backend.compile(small_plan, schedule, target, "kernel");
-  }
-  for (PackedCandidate &candidate : packed.candidates) {
-    candidate.kernel.object.clear();
-    if (candidate.gate)
-      candidate.gate->object.clear();
-  }
-  return packed;
+  return testing::packed_problem(text, target, {"rows=1"});
 }
 
 class PackedFile : public ::testing::Test {

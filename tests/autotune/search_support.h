@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "autotune/pack/packed_problem.h"
 #include "autotune/search.h"
 #include "codegen/backend.h"
 #include "dsl/problem.h"
@@ -35,5 +36,8 @@ int64_t knob(const Schedule &, std::string_view name);
 
 /// Puts machine code in place of what a kernel's first step does.
 void replace_code(Kernel &, std::string_view machine_code);
+
+/// A problem of a pack: the default schedule and those that change it, to be gated where they are measured.
+PackedProblem packed_problem(const std::string &text, const Target &, const std::vector<const char *> &changes);
 
 } // namespace normforge::testing

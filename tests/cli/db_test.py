@@ -3,11 +3,9 @@
 import csv
 import io
 import json
-import os
 import shutil
-import tempfile
 
-from program import ProgramTest, run, tune, unittest
+from program import MadeOnceTest, run, tune, unittest
 
 NORM = """norm halved(x[rows, cols]) -> y[rows, cols] {
   y = x / %d
@@ -15,21 +13,13 @@ NORM = """norm halved(x[rows, cols]) -> y[rows, cols] {
 """
 
 
-class Databases(ProgramTest):
+class Databases(MadeOnceTest):
     @classmethod
-    def setUpClass(cls):
-        """Two databases of one problem, for all tests."""
-        directory = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(directory.cleanup)
-        cls.tuned = directory.name
-        with open(os.path.join(cls.tuned, "norms.problems"), "w") as file:
-            file.write("softmax rows=4 cols=64\n")
-        tune(cls.tuned, "one.db")
-        tune(cls.tuned, "two.db", "--seed", "2")
-
-    def setUp(self):
-        super().setUp()
-        shutil.copytree(self.tuned, self.directory, dirs_exist_ok=True)
+    def make(cls):
+        """Two databases of one problem."""
+        cls.make_file("norms.problems", "softmax rows=4 cols=64\n")
+        tune(cls.made, "one.db")
+        tune(cls.made, "two.db", "--seed", "2")
 
     def lines(self, name):
         with open(self.path(name)) as file:

@@ -10,27 +10,19 @@ import subprocess
 import tempfile
 import time
 
-from program import PROGRAM, ProgramTest, run, tune, unittest
+from program import PROGRAM, MadeOnceTest, run, tune, unittest
 
 LONG = bool(os.environ.get("NORMFORGE_LONG"))
 NOBODY = 65534
 
 
-class NothingLost(ProgramTest):
+class NothingLost(MadeOnceTest):
     @classmethod
-    def setUpClass(cls):
+    def make(cls):
         """Two problems that were tuned, and one that was on another machine."""
-        directory = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(directory.cleanup)
-        cls.tuned = directory.name
         for name, problems in (("norms", "softmax rows=4 cols=64\nsoftmax rows=4 cols=65\n"), ("other", "softmax rows=4 cols=66\n")):
-            with open(os.path.join(cls.tuned, name + ".problems"), "w") as file:
-                file.write(problems)
-            tune(cls.tuned, name + ".db", problems=name + ".problems")
-
-    def setUp(self):
-        super().setUp()
-        shutil.copytree(self.tuned, self.directory, dirs_exist_ok=True)
+            cls.make_file(name + ".problems", problems)
+            tune(cls.made, name + ".db", problems=name + ".problems")
 
     def tuner(self, *words, problems="norms.problems", **how):
         command = [PROGRAM, "tune", problems, "--cache", self.path("cache"), *words]

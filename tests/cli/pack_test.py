@@ -8,33 +8,24 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 
-from program import ProgramTest, run, unittest
+from program import MadeOnceTest, run, unittest
 
 PROBLEMS = "softmax rows=1..16 cols=64\nlayer_norm rows=4 cols=100 x=bf16 gamma=f32 beta=none outputs=y\nmine.norm rows=3 cols=77\n"
 NORM = "norm mine(x[rows, cols]) -> y[rows, cols] {\n  y = x / max(abs(x), cols)\n}\n"
 LONG = bool(os.environ.get("NORMFORGE_LONG"))
 
 
-class Packs(ProgramTest):
+class Packs(MadeOnceTest):
     @classmethod
-    def setUpClass(cls):
-        """One pack for all tests. Its time is ample: no candidate is left out for want of it, however busy the machine is."""
-        directory = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(directory.cleanup)
-        cls.made = directory.name
-        for name, text in (("norms.problems", PROBLEMS), ("mine.norm", NORM)):
-            with open(os.path.join(cls.made, name), "w") as file:
-                file.write(text)
+    def make(cls):
+        """A pack whose time is ample: no candidate is left out for want of it, however busy the machine is."""
+        cls.make_file("norms.problems", PROBLEMS)
+        cls.make_file("mine.norm", NORM)
         result = run("tune", "norms.problems", "--pack", "pack", "--budget", "60s", "--cache", "cache", cwd=cls.made)
         if result.returncode:
             raise AssertionError(result.stderr)
         cls.candidates = int(re.search(r"(\d+) candidates", result.stdout)[1])
-
-    def setUp(self):
-        super().setUp()
-        shutil.copytree(self.made, self.directory, dirs_exist_ok=True)
 
     def runner(self, *words, directory="pack", **options):
         return subprocess.run([self.path(directory + "/run"), *words], cwd=self.directory, env={}, capture_output=True, text=True, **options)
@@ -110,7 +101,7 @@ class Packs(ProgramTest):
         while kills < (200 if LONG else 12):
             child = subprocess.Popen([self.path("pack/run")], env={}, stdout=subprocess.DEVNULL, start_new_session=True)
             try:
-                child.wait(dice.uniform(0.01, 0.6))
+                self.assertEqual(child.wait(dice.uniform(0.01, 0.6)), 0)
                 break
             except subprocess.TimeoutExpired:
                 os.kill(child.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 $NORMFORGE is the program; build/release has it otherwise. Without numpy a test exits with 77, which ctest counts as skipped."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,3 +84,23 @@ class ProgramTest(unittest.TestCase):
         flags += [word for name in outputs for word in ("--out", f"{name}={name}_out.npy")]
         self.ok("run", norm, *flags, *words)
         return [np.load(self.path(name + "_out.npy")) for name in outputs]
+
+
+class MadeOnceTest(ProgramTest):
+    """Tests that each begin with a copy of one directory, which make() fills once for all of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        directory = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(directory.cleanup)
+        cls.made = directory.name
+        cls.make()
+
+    @classmethod
+    def make_file(cls, name, text):
+        with open(os.path.join(cls.made, name), "w") as file:
+            file.write(text)
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(self.made, self.directory, dirs_exist_ok=True)

@@ -100,7 +100,7 @@ class Emulated(Kit):
 
     def test_what_is_missing_is_said(self):
         none = self.gpu(DEVICES="none")
-        self.assertEqual((none.returncode, none.stderr), (1, "gpu: cuInit: the CUDA driver reports error 100: no GPU\n"))
+        self.assertEqual((none.returncode, none.stderr), (1, "gpu: cuInit: the CUDA driver reports error 100, no CUDA-capable device is detected\n"))
         self.assertIn("is for the emulator", run("gpu.py", self.out).stderr)
         (self.out / "kit.tar.xz").write_bytes(made_kit().read_bytes()[:1000])
         damaged = self.gpu()

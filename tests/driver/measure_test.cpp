@@ -10,30 +10,17 @@
 #include "autotune/database.h"
 #include "autotune/gate.h"
 #include "autotune/pack/measure_packed.h"
-#include "codegen/backend.h"
+#include "tests/autotune/search_support.h"
 
 namespace normforge {
 namespace {
 
-/// The default and schedules that change it, not gated yet; announces them to the stand-in.
+/// A problem of a pack that the stand-in knows.
 PackedProblem packed(const std::string &text, const std::vector<const char *> &changes) {
-  const Target &target = find_target("sm_90");
-  PackedProblem packed{parse_problem(text)};
-  packed.target = target.name;
-  packed.backend = target.backend;
-  packed.compiler = "a compiler";
-  packed.search_rounds = 3;
-  packed.confirm_rounds = 5;
-  packed.seconds = 0.1;
-  const Backend &backend = backend_for(target);
-  const SweepPlan plan = make_sweep_plan(packed.problem);
-  const Schedule base = backend.default_schedule(plan, target);
+  PackedProblem packed = testing::packed_problem(text, find_target("sm_90"), changes);
   std::ofstream lines(std::getenv("NORMFORGE_STAND_IN_KERNELS"));
-  packed.candidates.push_back({backend.compile(plan, base, target, "kernel"), {}});
-  for (const char *change : changes)
-    packed.candidates.push_back({backend.compile(plan, parse_schedule(change, backend.knobs(), base), target, "kernel"), {}});
   for (const PackedCandidate &candidate : packed.candidates)
-    lines << target.name << '\t' << text << '\t' << candidate.kernel.schedule << '\n';
+    lines << packed.target << '\t' << text << '\t' << candidate.kernel.schedule << '\n';
   return packed;
 }
 

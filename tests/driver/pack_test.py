@@ -5,36 +5,26 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../cli"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../bench/gpu"))
-from program import ProgramTest, run, unittest
+from program import MadeOnceTest, run, unittest
 from tuning import packed_kernels
 
 PROBLEMS = "softmax rows=1..4 cols=8\nrms_norm rows=3 cols=20 x=bf16\n"
 
 
-class GpuPack(ProgramTest):
+class GpuPack(MadeOnceTest):
     @classmethod
-    def setUpClass(cls):
-        """One pack for all tests, of PTX alone: the stand-in would have to assemble kernels to know them."""
-        directory = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(directory.cleanup)
-        cls.made = directory.name
-        with open(os.path.join(cls.made, "norms.problems"), "w") as file:
-            file.write(PROBLEMS)
+    def make(cls):
+        """A pack of PTX alone: the stand-in would have to assemble kernels to know them."""
+        cls.make_file("norms.problems", PROBLEMS)
         os.environ["NORMFORGE_PTXAS"] = "no/such/ptxas"
         cls.packed = run("tune", "norms.problems", "--target", "sm_90", "--pack", "pack", "--budget", "0.4s", "--cache", "cache", cwd=cls.made)
         if cls.packed.returncode:
             raise AssertionError(cls.packed.stderr)
-
-    def setUp(self):
-        super().setUp()
-        shutil.copytree(self.made, self.directory, dirs_exist_ok=True)
 
     def runner(self, stand_in=True, **settings):
         environment = {"NORMFORGE_STAND_IN_" + name: value for name, value in settings.items()}

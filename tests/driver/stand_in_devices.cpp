@@ -47,7 +47,10 @@ CUresult cuDeviceGetName(char *name, int length, int device) {
 }
 
 CUresult cuGetErrorString(CUresult result, const char **text) {
-  *text = result == kIllegalAddress ? "an illegal memory access was encountered" : "of the stand-in";
+  static const std::map<CUresult, const char *> texts{{kNoDevice, "no CUDA-capable device is detected"},
+                                                      {kIllegalAddress, "an illegal memory access was encountered"}};
+  const auto found = texts.find(result);
+  *text = found == texts.end() ? "of the stand-in" : found->second;
   return 0;
 }
 
