@@ -28,9 +28,10 @@ void on_all_cores(size_t count, int jobs, const std::function<bool()> &stop, con
 
 } // namespace
 
-Candidates::Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads)
+Candidates::Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads, const Machine *machine)
     : space(space), cache(cache_directory), assembling(space.target.gpu() ? find_assembler() : Assembling{}), jobs(jobs), threads(threads),
-      small(gate_problem(space.plan.problem)), small_plan(make_sweep_plan(small)), smaller(!(small == space.plan.problem)) {}
+      machine(machine), small(gate_problem(space.plan.problem)), small_plan(make_sweep_plan(small)),
+      smaller(!(small == space.plan.problem)) {}
 
 int Candidates::find(const std::string &schedule) const {
   const auto at = std::ranges::find_if(list, [&](const auto &candidate) { return candidate->text == schedule; });
@@ -102,7 +103,7 @@ std::optional<Kernel> Candidates::gate_kernel(size_t index) const {
 }
 
 void Candidates::check(const std::vector<size_t> &unchecked, double limit_seconds, const std::function<bool()> &stop) {
-  if (unchecked.empty() || !runs_here(space.target))
+  if (unchecked.empty() || !machine)
     return;
   for (size_t i : unchecked)
     list[i]->verdict.deviation = -1;
@@ -134,7 +135,7 @@ void Candidates::check(const std::vector<size_t> &unchecked, double limit_second
     entrants.push_back({smaller ? &other[i] : &candidate.kernel, candidate.schedule.numerics == list[0]->schedule.numerics});
     of.push_back(order[i]);
   }
-  const std::vector<Verdict> verdicts = pass_gate(small, entrants, limit_seconds, stop);
+  const std::vector<Verdict> verdicts = pass_gate(small, entrants, limit_seconds, stop, *machine);
   for (size_t i = 0; i < verdicts.size(); ++i)
     list[of[i]]->verdict = verdicts[i];
 }

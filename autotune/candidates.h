@@ -22,12 +22,12 @@ struct Candidate {
 
 class Candidates {
 public:
-  /// `threads`: of the calls that will be timed; on one thread the grain that work is cut in makes no difference.
-  Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads);
+  /// `threads`: of the calls that will be timed; on one thread the grain that work is cut in makes no difference. `machine`: what checks
+  /// candidates; null: they are not checked.
+  Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads, const Machine *machine);
 
   /// Compiles and checks those of `schedules` that are new, until stop() says so. What the gate has already said of a schedule's code
-  /// (`known`, by schedule and code hash) is not asked again. Returns the indices of new candidates. Nothing is
-  /// checked where this machine does not run the target.
+  /// (`known`, by schedule and code hash) is not asked again. Returns the indices of new candidates.
   std::vector<size_t> add(const std::vector<Schedule> &schedules, const std::map<std::pair<std::string, std::string>, Verdict> &known,
                           double limit_seconds, const std::function<void(std::string_view doing, int count)> &progress,
                           const std::function<bool()> &stop);
@@ -47,6 +47,7 @@ private:
   KernelCache cache;
   Assembling assembling; ///< of a GPU's kernels
   int jobs, threads;
+  const Machine *machine;
   Problem small;        ///< what the gate tries
   SweepPlan small_plan; ///< of that
   bool smaller;         ///< whether it is another problem than the space's

@@ -78,6 +78,9 @@ const Machine &this_cpu();
 /// The first of the GPUs that the driver shows (CUDA_VISIBLE_DEVICES says which it does).
 const Machine &this_gpu();
 
+/// The one of them that measures what is compiled for `target`. Throws UserError, with what to do instead, where it does not run that.
+const Machine &machine_for(const Target &target);
+
 /// The regime whose samples decide: on a CPU warm calls, with a look at cold ones. On a GPU cold ones alone: its tensors pass through a
 /// cache that the kernels before and after share.
 inline Regime deciding_regime(const Target &target) { return target.gpu() ? Regime::cold : Regime::warm; }

@@ -19,11 +19,11 @@ constexpr int kMostPasses = 4; ///< over what is still undecided, while there is
 /// One problem on its way.
 class ProblemSearch {
 public:
-  ProblemSearch(const Question &question, const SearchOptions &options, Database &known, double seconds, Progress progress,
-                const ShowProgress &show, const std::function<bool()> &stop)
-      : options(options), effort(plan_of(options.effort)), known(known), begin(now()), end(begin + seconds),
+  ProblemSearch(const Question &question, const SearchOptions &options, const Machine &machine, Database &known, double seconds,
+                Progress progress, const ShowProgress &show, const std::function<bool()> &stop)
+      : options(options), machine(machine), effort(plan_of(options.effort)), known(known), begin(now()), end(begin + seconds),
         plan(make_sweep_plan(question.problem)), space(space_from(question)), question(question), shapes(measured_shapes(question.problem)),
-        candidates(space, options.cache, options.jobs, options.threads), state(std::move(progress)), show(show), stop(stop) {
+        candidates(space, options.cache, options.jobs, options.threads, &machine), state(std::move(progress)), show(show), stop(stop) {
     state.text = to_text(question.problem);
     state.shapes = int(shapes.size());
   }
@@ -42,6 +42,7 @@ public:
 
 private:
   const SearchOptions &options;
+  const Machine &machine;
   const EffortPlan &effort;
   Database &known;
   double begin, end;
@@ -149,7 +150,8 @@ private:
     for (size_t i : all)
       entries.push_back({key(shape, candidates[i]), &candidates[i].kernel,
                          candidates[i].schedule.numerics == candidates[0].schedule.numerics, candidates[i].verdict.deviation});
-    const MeasureOptions how{.seed = options.seed,
+    const MeasureOptions how{.machine = &machine,
+                             .seed = options.seed,
                              .seconds = seconds,
                              .rounds = confirms ? effort.confirm_rounds : effort.search_rounds,
                              .confirms = confirms,
@@ -292,9 +294,9 @@ private:
 
 } // namespace
 
-SearchResult search_problem(const Question &question, const SearchOptions &options, Database &known, double seconds, Progress progress,
-                            const ShowProgress &show, const std::function<bool()> &stop) {
-  return ProblemSearch(question, options, known, seconds, std::move(progress), show, stop).run();
+SearchResult search_problem(const Question &question, const SearchOptions &options, const Machine &machine, Database &known, double seconds,
+                            Progress progress, const ShowProgress &show, const std::function<bool()> &stop) {
+  return ProblemSearch(question, options, machine, known, seconds, std::move(progress), show, stop).run();
 }
 
 } // namespace normforge

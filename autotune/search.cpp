@@ -4,6 +4,7 @@
 
 #include "autotune/bands.h"
 #include "autotune/clock.h"
+#include "autotune/machine.h"
 #include "autotune/problem_search.h"
 #include "autotune/space.h"
 #include "codegen/hash.h"
@@ -39,9 +40,8 @@ std::vector<LockEntry> lock_entries(const Answer &answer, const Question &questi
 
 std::vector<SearchResult> search(std::span<const Problem> problems, const SearchOptions &options, const ShowProgress &progress,
                                  const std::function<void(const SearchResult &)> &done, const std::function<bool()> &stop) {
-  if (!runs_here(*options.target) && options.effort != Effort::estimate)
-    throw UserError("this machine does not run " + std::string(options.target->name) + " code, so it cannot measure it; choose " +
-                    std::string(host_target().name) + " or lower, or --effort estimate");
+  // What is not measured may be for any CPU, by the caches of this one.
+  const Machine &machine = options.effort == Effort::estimate && !options.target->gpu() ? this_cpu() : machine_for(*options.target);
   Database known;
   if (options.effort != Effort::estimate) {
     known = read_database(options.database, options.warn);
@@ -50,7 +50,7 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
   const double begin = now();
   std::vector<SearchResult> results;
   SettledNumerics settled;
-  const std::string device = fingerprint(this_device());
+  const std::string device = fingerprint(machine.device());
   for (size_t i = 0; i < problems.size(); ++i) {
     if (stop && stop())
       break;
@@ -73,7 +73,7 @@ std::vector<SearchResult> search(std::span<const Problem> problems, const Search
     Question question = question_for(problems[i], *options.target, *options.backend, options.threads, device);
     question.numerics = options.numerics;
     settled.apply(question);
-    results.push_back(search_problem(question, options, known, seconds, std::move(state), show, stop));
+    results.push_back(search_problem(question, options, machine, known, seconds, std::move(state), show, stop));
     if (results.back().complete)
       settled.learn(question, results.back().answer);
     if (done)

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autotune/candidates.h"
+#include "autotune/machine.h"
 #include "autotune/measure.h"
 #include "autotune/search.h"
 #include "autotune/superseded.h"
@@ -22,12 +23,13 @@ const LogRatio &best_known(const Standing &standing) { return standing.confirmed
 
 class Verifier {
 public:
-  Verifier(const Database &database, const Problem &problem, const VerifyOptions &options,
+  Verifier(const Database &database, const Problem &problem, const VerifyOptions &options, const Machine &machine,
            const std::function<void(std::string_view)> &progress, const std::function<bool()> &stop)
-      : database(database), options(options), progress(progress), stop(stop), plan(make_sweep_plan(problem)),
+      : database(database), options(options), machine(machine), progress(progress), stop(stop), plan(make_sweep_plan(problem)),
         space(space_of(plan, *options.target, backend_for(*options.target), false)),
-        question(question_for(problem, *options.target, space.backend, options.threads, fingerprint(this_device()))),
-        candidates(space, options.cache, options.jobs, options.threads), result{problem, question.default_schedule, 0, 0, {}, {}} {}
+        question(question_for(problem, *options.target, space.backend, options.threads, fingerprint(machine.device()))),
+        candidates(space, options.cache, options.jobs, options.threads, &machine),
+        result{problem, question.default_schedule, 0, 0, {}, {}} {}
 
   Verification run() {
     collect();
@@ -43,6 +45,7 @@ public:
 private:
   const Database &database;
   const VerifyOptions &options;
+  const Machine &machine;
   const std::function<void(std::string_view)> &progress;
   const std::function<bool()> &stop;
   SweepPlan plan;
@@ -146,7 +149,7 @@ private:
     const Candidate *pair[] = {&candidates[0], &candidates[size_t(index)]};
     const Kernel *kernels[] = {&pair[0]->kernel, &pair[1]->kernel};
     const bool same_bits = pair[0]->schedule.numerics == pair[1]->schedule.numerics;
-    MeasureOptions how{.threads = options.threads, .seed = options.seed, .rounds = kRounds, .confirms = true};
+    MeasureOptions how{.machine = &machine, .threads = options.threads, .seed = options.seed, .rounds = kRounds, .confirms = true};
     how.rotation_bytes = rotation_bytes(parse_fingerprint(question.device).cache);
     how.silence_seconds = options.limit_seconds;
     const std::vector<Timings> timings = measure(plan.problem, *options.target, shape, kernels, {true, same_bits}, how, [](int) {}, stop);
@@ -178,10 +181,7 @@ bool agree(const LogRatio &recorded, double recorded_noise, const LogRatio &now,
 
 Verification verify(const Database &database, const Problem &problem, const VerifyOptions &options,
                     const std::function<void(std::string_view)> &progress, const std::function<bool()> &stop) {
-  if (!runs_here(*options.target))
-    throw UserError("this machine does not run " + std::string(options.target->name) + " code, so it cannot verify its records; choose " +
-                    std::string(host_target().name) + " or lower");
-  return Verifier(database, problem, options, progress, stop).run();
+  return Verifier(database, problem, options, machine_for(*options.target), progress, stop).run();
 }
 
 } // namespace normforge

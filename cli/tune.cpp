@@ -77,9 +77,6 @@ void tune(const TuneFlags &flags) {
     throw UserError(flags.problems + ": there is no problem to tune; write a line such as 'layer_norm cols=768'");
   SearchOptions options;
   options.target = &chosen_target(flags.target);
-  if (options.target->gpu() && flags.pack.empty())
-    throw UserError("--target " + std::string(options.target->name) +
-                    ": GPU kernels are measured by a pack; give --pack DIR, and start DIR/run on a machine with such a GPU");
   options.backend = &backend_for(*options.target);
   options.effort = effort_named(flags.effort);
   options.budget_seconds = flags.budget.empty() ? 0 : budget_seconds(flags.budget);
@@ -136,11 +133,10 @@ void add_tune(CLI::App &program) {
       "Example:\n"
       "  normforge tune norms.problems --budget 10m --db norms.db --lock norms.lock\n"
       "  normforge tune norms.problems --target x86-64-v3 --pack pack, then pack/run on a machine that runs it, then normforge db merge\n"
-      "  normforge tune norms.problems --target sm_90 --pack pack, likewise on a machine with a GPU");
+      "  normforge tune norms.problems --target sm_90, on a machine with such a GPU; with --pack pack, for one that has nothing else");
   auto flags = std::make_shared<TuneFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
-  verb->add_option("--target", flags->target,
-                   "CPU level to tune for (default: the best that this machine runs); with --pack a GPU architecture, too")
+  verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs) or GPU architecture to tune for")
       ->type_name("TARGET");
   verb->add_option("--effort", flags->effort,
                    "estimate: the cost model alone; quick: 10 s a problem at most; patient: a minute; exhaustive: every schedule")

@@ -115,7 +115,7 @@ PackSummary write_pack(std::span<const Problem> problems, const SearchOptions &o
     state.seconds_left = -1;
     const SweepPlan plan = make_sweep_plan(problem);
     const Space space = space_of(plan, *options.target, *options.backend, options.numerics);
-    Candidates candidates(space, options.cache, options.jobs, options.threads);
+    Candidates candidates(space, options.cache, options.jobs, options.threads, summary.gated ? &this_cpu() : nullptr);
     const std::vector<Schedule> schedules = schedules_within_reach(space, options.effort);
     state.tried = int(schedules.size());
     candidates.add(

@@ -38,11 +38,9 @@ class Emulator(ProgramTest):
 
     def test_what_is_refused(self):
         np.save(self.path("x.npy"), self.x)
-        self.write("norms.problems", "rms_norm cols=64\n")
         call = ("run", "rms_norm", "--in", "x=x.npy", "--out", "y=y.npy")
         self.refused(*call, "--target", "sm_90", says="no GPU is used here; give --device cuda:0 or --device emulator")
         self.refused(*call, "--device", "emulator", "--target", "x86-64-v3", says="the emulator runs GPU kernels")
-        self.refused("tune", "norms.problems", "--target", "sm_90", says="GPU kernels are measured by a pack; give --pack DIR")
 
 
 if __name__ == "__main__":

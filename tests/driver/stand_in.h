@@ -9,7 +9,8 @@
 //   NORMFORGE_STAND_IN_FAIL      an entry point and the result that it gives, such as cuInit=100
 //   NORMFORGE_STAND_IN_KERNELS   a file of kernels that it may be asked to load, a line each: target, problem, schedule, between tabs, and
 //                                where it is known the hash of its PTX, so that none is compiled but what is asked for. The emulator runs
-//                                what the compiler makes of these; an image that is none of them is refused.
+//                                what the compiler makes of these; an image that is none of them is refused. Or a directory: a cache of
+//                                compiled kernels, any of which it may be asked to load.
 #pragma once
 
 #include <cstdint>

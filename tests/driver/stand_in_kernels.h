@@ -1,5 +1,5 @@
-// The kernels that the stand-in driver can run: what the compiler makes of a line of NORMFORGE_STAND_IN_KERNELS, as an image for a GPU and
-// as code for the emulator.
+// The kernels that the stand-in driver can run: what the compiler makes of a line of NORMFORGE_STAND_IN_KERNELS, or has left in that
+// directory, as an image for a GPU and as code for the emulator.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ struct StandInKernel {
   LoadedKernel emulated;
 };
 
-/// The kernel whose PTX, or cubin, `image` is; null: no line gives it.
+/// The kernel whose PTX, or cubin, `image` is; null: it is none of them.
 std::shared_ptr<const StandInKernel> kernel_of_image(const char *image);
 
 inline bool is_cubin(const char *image) {
