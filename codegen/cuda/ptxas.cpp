@@ -30,6 +30,7 @@ public:
   explicit Temporary(llvm::StringRef suffix) {
     if (llvm::sys::fs::createTemporaryFile("normforge", suffix, path))
       throw UserError("no temporary file can be made");
+    remover.setFile(path);
   }
   llvm::StringRef name() const { return path; }
   std::string text() const {
@@ -39,7 +40,7 @@ public:
 
 private:
   llvm::SmallString<128> path;
-  llvm::FileRemover remover{path};
+  llvm::FileRemover remover;
 };
 
 /// Runs ptxas and returns what it says. Throws UserError, naming what it was `asked`, where it fails.
