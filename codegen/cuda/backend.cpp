@@ -19,9 +19,10 @@
 namespace normforge::cuda {
 namespace {
 
-constexpr int kBusy = 1024;         ///< threads that keep a multiprocessor busy
-constexpr int kClusters = 90;       ///< Target::level of the first GPUs that have them
-constexpr int kUnrolledBlocks = 32; ///< blocks of lanes whose code stands one after the other
+constexpr int kBusy = 1024;          ///< threads that keep a multiprocessor busy
+constexpr int kClusters = 90;        ///< Target::level of the first GPUs that have them
+constexpr int kUnrolledBlocks = 32;  ///< blocks of lanes whose code stands one after the other,
+constexpr int kUnrolledPoints = 128; ///< and elements of one thread: code for more exceeds the instruction caches
 
 /// The block: whole in size, and a barrier for each row that needs one.
 std::optional<std::string> unfit_block(const CudaMapping &mapping) {
@@ -122,6 +123,12 @@ std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestSha
     return llvm::formatv("schedule: keep={0}: a row has {1} blocks of {2} lanes, more than the {3} that are unrolled; use more lanes or "
                          "keep=reread",
                          word, elements / shape.width, shape.width, kUnrolledBlocks)
+        .str();
+  if (const int64_t points = elements / shape.width * threads_of(plan, shape, mapping).lanes(); points > kUnrolledPoints)
+    return llvm::formatv(
+               "schedule: keep={0} threads={1}: a thread has {2} elements of a row, more than the {3} that are unrolled; use more "
+               "threads or keep=reread",
+               word, mapping.threads, points, kUnrolledPoints)
         .str();
   return std::nullopt;
 }
