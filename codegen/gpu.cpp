@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "runtime/cuda.h"
@@ -28,18 +29,40 @@ struct Driver {
   Result (*create_event)(Handle *, unsigned flags);
   Result (*destroy_event)(Handle);
   Result (*record_event)(Handle, Handle stream);
+  Result (*record_event_node)(Handle, Handle stream, unsigned flags);
   Result (*wait_event)(Handle);
   Result (*elapsed)(float *milliseconds, Handle begin, Handle end);
   Result (*error_text)(Result, const char **text);
+  Result (*create_stream)(Handle *, unsigned flags);
+  Result (*destroy_stream)(Handle);
+  Result (*begin_capture)(Handle stream, int mode);
+  Result (*end_capture)(Handle stream, Handle *graph);
+  Result (*instantiate)(Handle *executable, Handle graph, unsigned long long flags);
+  Result (*launch_graph)(Handle executable, Handle stream);
+  Result (*destroy_graph)(Handle);
+  Result (*destroy_executable)(Handle);
 };
 constexpr const char *kNames[] = {
-    "cuDeviceGetName", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent",      "cuCtxSynchronize", "cuMemAlloc_v2", "cuMemFree_v2",
-    "cuMemcpyHtoD_v2", "cuMemcpyDtoH_v2",          "cuMemcpyDtoDAsync_v2", "cuMemsetD8Async",  "cuEventCreate", "cuEventDestroy_v2",
-    "cuEventRecord",   "cuEventSynchronize",       "cuEventElapsedTime",   "cuGetErrorString",
+    "cuDeviceGetName",      "cuDevicePrimaryCtxRetain",
+    "cuCtxSetCurrent",      "cuCtxSynchronize",
+    "cuMemAlloc_v2",        "cuMemFree_v2",
+    "cuMemcpyHtoD_v2",      "cuMemcpyDtoH_v2",
+    "cuMemcpyDtoDAsync_v2", "cuMemsetD8Async",
+    "cuEventCreate",        "cuEventDestroy_v2",
+    "cuEventRecord",        "cuEventRecordWithFlags",
+    "cuEventSynchronize",   "cuEventElapsedTime",
+    "cuGetErrorString",     "cuStreamCreate",
+    "cuStreamDestroy_v2",   "cuStreamBeginCapture_v2",
+    "cuStreamEndCapture",   "cuGraphInstantiateWithFlags",
+    "cuGraphLaunch",        "cuGraphDestroy",
+    "cuGraphExecDestroy",
 };
 static_assert(sizeof kNames / sizeof *kNames == sizeof(Driver) / sizeof(void *));
 
 constexpr int kClockKilohertz = 13, kL2Bytes = 38; ///< CU_DEVICE_ATTRIBUTE_…
+constexpr unsigned kNonBlocking = 1;               ///< CU_STREAM_NON_BLOCKING: what others do on the default stream doesn't end a capture
+constexpr unsigned kExternal = 1;                  ///< CU_EVENT_RECORD_EXTERNAL: a node of the graph
+constexpr int64_t kMostInGraph = 256;              ///< calls
 
 const Driver &driver() {
   static const Driver driver = [] {
@@ -140,18 +163,60 @@ void fill_on_gpu(uint64_t to, unsigned char byte, size_t bytes) {
 GpuTimer::GpuTimer() {
   check(driver().create_event(&first, 0), "timing");
   check(driver().create_event(&last, 0), "timing");
+  check(driver().create_stream(&stream, kNonBlocking), "timing");
 }
 GpuTimer::~GpuTimer() {
   driver().destroy_event(first);
   driver().destroy_event(last);
+  driver().destroy_stream(stream);
 }
-void GpuTimer::begin() { check(driver().record_event(first, nullptr), "timing"); }
-void GpuTimer::end() { check(driver().record_event(last, nullptr), "timing"); }
-double GpuTimer::seconds() const {
+
+/// The calls between the events as a graph that can be started; null: the driver does not record it.
+void *GpuTimer::record(const std::function<void(void *)> &enqueue) {
+  if (driver().begin_capture(stream, nf::cuda::kCaptureRelaxed))
+    return nullptr;
+  bool recorded = driver().record_event_node(first, stream, kExternal) == 0;
+  try {
+    if (recorded)
+      enqueue(stream);
+  } catch (const UserError &) { // launched on its own it says what is wrong
+    recorded = false;
+  }
+  recorded = recorded && driver().record_event_node(last, stream, kExternal) == 0;
+  Handle graph = nullptr, executable = nullptr;
+  if (driver().end_capture(stream, &graph)) // whatever came before, the capture has to end
+    return nullptr;
+  if (recorded && driver().instantiate(&executable, graph, 0))
+    executable = nullptr;
+  driver().destroy_graph(graph);
+  return executable;
+}
+
+double GpuTimer::stretch(const std::function<void(void *)> &enqueue) {
+  const std::unique_ptr<void, void (*)(Handle)> graph(recording ? record(enqueue) : nullptr,
+                                                      [](Handle executable) { driver().destroy_executable(executable); });
+  recording = graph != nullptr;
+  if (graph) {
+    check(driver().launch_graph(graph.get(), nullptr), "running on the GPU");
+  } else {
+    check(driver().record_event(first, nullptr), "timing");
+    enqueue(nullptr);
+    check(driver().record_event(last, nullptr), "timing");
+  }
   float milliseconds = 0;
   check(driver().wait_event(last), "running on the GPU");
   check(driver().elapsed(&milliseconds, first, last), "timing");
   return double(milliseconds) * 1e-3;
+}
+
+double GpuTimer::seconds(int64_t calls, const std::function<void(int64_t, void *)> &enqueue) {
+  double seconds = 0;
+  for (int64_t begin = 0; begin < calls; begin += kMostInGraph)
+    seconds += stretch([&](void *stream) {
+      for (int64_t i = begin; i < std::min(calls, begin + kMostInGraph); ++i)
+        enqueue(i, stream);
+    });
+  return seconds;
 }
 
 } // namespace normforge

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -68,20 +69,29 @@ void copy_from_gpu(void *to, uint64_t from, size_t bytes);
 void copy_on_gpu(uint64_t to, uint64_t from, size_t bytes);
 void fill_on_gpu(uint64_t to, unsigned char byte, size_t bytes);
 
-/// Measures time on the GPU between two points of what it has to do.
+/// Measures the time that the GPU takes for launches, one after the other. They are recorded as a CUDA graph that starts as a whole, with
+/// the points in time between which they lie: a host launches once in microseconds, which is as long as a small kernel takes. Where the
+/// driver records no graph they are launched one by one.
 class GpuTimer {
 public:
   GpuTimer();
   ~GpuTimer();
   GpuTimer(const GpuTimer &) = delete;
 
-  void begin();
-  void end();
-  /// Seconds between them; waits for the second. Throws GpuFault when what lies between failed.
-  double seconds() const;
+  /// Seconds that so many calls take. `enqueue(i, stream)` launches call i there, maybe more than once, and waits for nothing. Throws
+  /// GpuFault when one fails.
+  double seconds(int64_t calls, const std::function<void(int64_t call, void *stream)> &enqueue);
+
+  /// Whether they are recorded.
+  bool records() const { return recording; }
 
 private:
-  void *first = nullptr, *last = nullptr;
+  void *first = nullptr, *last = nullptr; ///< events
+  void *stream = nullptr;                 ///< that is recorded
+  bool recording = true;
+
+  void *record(const std::function<void(void *stream)> &enqueue);
+  double stretch(const std::function<void(void *stream)> &enqueue);
 };
 
 } // namespace normforge

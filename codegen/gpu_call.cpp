@@ -85,7 +85,10 @@ void GpuCall::move(const std::vector<uint64_t> &addresses) {
     state->args.point(t, addresses[t]);
 }
 
-void GpuCall::enqueue() const { state->check(nf_cuda_call(&state->table.function(), state->args.data(), &state->options)); }
+void GpuCall::enqueue(void *stream) const {
+  state->options.stream = stream;
+  state->check(nf_cuda_call(&state->table.function(), state->args.data(), &state->options));
+}
 
 void GpuCall::run() {
   enqueue();
@@ -97,12 +100,7 @@ void GpuCall::run() {
 }
 
 double GpuCall::time(int calls) {
-  GpuTimer timer;
-  timer.begin();
-  for (int i = 0; i < calls; ++i)
-    enqueue();
-  timer.end();
-  return timer.seconds();
+  return GpuTimer().seconds(calls, [&](int64_t, void *stream) { enqueue(stream); });
 }
 
 } // namespace normforge

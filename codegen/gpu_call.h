@@ -39,8 +39,8 @@ public:
   /// Other tensors, otherwise as they were placed.
   void move(const std::vector<uint64_t> &addresses);
 
-  /// Starts a call and does not wait for it. Throws as run() does.
-  void enqueue() const;
+  /// Starts a call on a stream (null: the default one) and does not wait for it. Throws as run() does.
+  void enqueue(void *stream = nullptr) const;
 
   /// Seconds that the GPU takes for so many calls, one after the other.
   double time(int calls);

@@ -2,6 +2,7 @@
 // which it is asked for, but for what a capture takes up.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
@@ -17,6 +18,8 @@ using nf::cuda::kInvalidContext, nf::cuda::kInvalidHandle, nf::cuda::kInvalidVal
 constexpr CUresult kInvalidPtx = 218, kNoBinary = 209, kNotFound = 500, kIllegalAddress = 700, kCaptureUnsupported = 900;
 constexpr int64_t kPlainSharedBytes = 48 << 10;
 constexpr int kMultiprocessors = 3;
+
+using Time = std::chrono::steady_clock::time_point; ///< an event is the time at which it was recorded
 
 struct Context {
   int device;
@@ -36,6 +39,7 @@ struct Enqueued {
   Function *function;
   nf_kernel_args args;
   int64_t begin, end;
+  Time *event = nullptr; ///< to be recorded, instead of a launch
 };
 struct Stream {
   Context *context;

@@ -1,7 +1,7 @@
 // Streams, captures, graphs and events of the stand-in driver.
 #include "tests/driver/stand_in_state.h"
 
-#include <chrono>
+#include <algorithm>
 #include <utility>
 
 using namespace normforge::testing::stand_in;
@@ -35,6 +35,7 @@ CUresult cuStreamSynchronize(CUhandle) {
 
 CUresult cuStreamBeginCapture_v2(CUhandle stream, int) {
   LOCKED;
+  REFUSE(refusal("cuStreamBeginCapture"));
   static_cast<Stream *>(stream)->capture = new std::vector<Enqueued>;
   ++captures;
   return 0;
@@ -53,6 +54,7 @@ CUresult cuThreadExchangeStreamCaptureMode(int *mode) {
 }
 
 CUresult cuGraphInstantiateWithFlags(CUhandle *executable, CUhandle graph, unsigned long long) {
+  REFUSE(refusal("cuGraphInstantiate"));
   *executable = new std::vector<Enqueued>(*static_cast<std::vector<Enqueued> *>(graph));
   return 0;
 }
@@ -70,13 +72,15 @@ CUresult cuGraphExecDestroy(CUhandle executable) {
 CUresult cuGraphLaunch(CUhandle executable, CUhandle) {
   LOCKED;
   REFUSE(refusal("cuGraphLaunch"));
-  for (const Enqueued &launch : *static_cast<std::vector<Enqueued> *>(executable))
-    run(launch);
+  const auto &graph = *static_cast<std::vector<Enqueued> *>(executable);
+  events.push_back("graph of " + std::to_string(std::ranges::count(graph, nullptr, &Enqueued::event)) + " launches");
+  for (const Enqueued &each : graph)
+    if (each.event)
+      *each.event = std::chrono::steady_clock::now();
+    else
+      run(each);
   return current->error;
 }
-
-// An event is the time at which it was recorded.
-using Time = std::chrono::steady_clock::time_point;
 
 CUresult cuEventCreate(CUhandle *event, unsigned) {
   *event = new Time;
@@ -90,6 +94,14 @@ CUresult cuEventRecord(CUhandle event, CUhandle) {
   LOCKED;
   *static_cast<Time *>(event) = std::chrono::steady_clock::now();
   return refusal("cuEventRecord");
+}
+CUresult cuEventRecordWithFlags(CUhandle event, CUhandle handle, unsigned flags) {
+  LOCKED;
+  Stream *stream = static_cast<Stream *>(handle);
+  if (flags != 1 || !streams.contains(stream) || !stream->capture) // CU_EVENT_RECORD_EXTERNAL: into a graph
+    return kInvalidValue;
+  stream->capture->push_back({.function = nullptr, .args = {}, .begin = 0, .end = 0, .event = static_cast<Time *>(event)});
+  return refusal("cuEventRecordWithFlags");
 }
 CUresult cuEventSynchronize(CUhandle) {
   LOCKED;
