@@ -169,7 +169,7 @@ void run(const Options &options) {
     write_files(output_files(call, words));
   } else {
     const SweepPlan plan = make_sweep_plan(call.problem);
-    const Schedule schedule = chosen_schedule(plan, target, options.schedule);
+    const Schedule schedule = schedule_for(plan, target, options.schedule);
     const auto timed = gpu ? run_on_gpu(call, plan, schedule, target, *gpu) : run_on_cpu(call, plan, schedule, target, options.threads);
     write_files(output_files(call, words));
     report["target"] = std::string(target.name);
@@ -221,9 +221,9 @@ void add_run(CLI::App &program) {
   auto *device = verb->add_option("--device", options->device,
                                   "cpu; cuda:0, a GPU by its number; or emulator: a GPU's kernel, its threads run one at a time on the CPU")
                      ->type_name("DEVICE");
-  auto *schedule =
-      verb->add_option("--schedule", options->schedule, "Choices to change in the default schedule (see normforge show --knobs)")
-          ->type_name("CHOICES");
+  auto *schedule = verb->add_option("--schedule", options->schedule,
+                                    "Choices of the schedule; the default makes the others beside them (see normforge show --knobs)")
+                       ->type_name("CHOICES");
   verb->add_option("--threads", options->threads, "At most so many; 0: one per CPU")->type_name("N")->check(CLI::NonNegativeNumber);
   auto *time = verb->add_flag("--time", options->time, "Time the call: the median of 15 samples of at least 1 ms");
   verb->add_flag("--json", options->json, "Print what ran: problem, schedule, target, outputs");

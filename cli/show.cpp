@@ -39,11 +39,11 @@ public:
 
   std::string sweeps() const {
     const SweepPlan plan = make_sweep_plan(problem_);
-    return to_text(plan, chosen_schedule(plan, target(), options_.schedule).numerics.algorithm == Numerics::chunked);
+    return to_text(plan, schedule_for(plan, target(), options_.schedule).numerics.algorithm == Numerics::chunked);
   }
 
   std::string schedule() const {
-    return to_text(chosen_schedule(make_sweep_plan(problem_), target(), options_.schedule), backend_for(target()).knobs());
+    return to_text(schedule_for(make_sweep_plan(problem_), target(), options_.schedule), backend_for(target()).knobs());
   }
 
   StageText compiled() const {
@@ -59,7 +59,7 @@ public:
 private:
   Kernel compile(StageText *text) const {
     const SweepPlan plan = make_sweep_plan(problem_);
-    const Schedule schedule = chosen_schedule(plan, target(), options_.schedule);
+    const Schedule schedule = schedule_for(plan, target(), options_.schedule);
     return backend_for(target()).compile(plan, schedule, target(), problem_.norm->program.name, text);
   }
 
@@ -157,7 +157,7 @@ void add_show(CLI::App &program) {
                    "x86-64-v2 to x86-64-v4, sm_80, sm_86, sm_89, sm_90; without it, the best that this machine runs")
       ->type_name("TARGET");
   verb->add_option("--schedule", options->schedule,
-                   "Choices to change in the default schedule, such as 'rows=2 store=stream' (see --knobs)")
+                   "Choices of the schedule, such as 'rows=2 store=stream'; the default makes the others beside them (see --knobs)")
       ->type_name("CHOICES");
   verb->add_option("-o,--output", options->output, "Write to a file instead")->type_name("FILE");
   verb->callback([options] { show(*options); });

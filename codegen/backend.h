@@ -29,9 +29,9 @@ public:
   /// dtypes.
   virtual Schedule default_schedule(const SweepPlan &, const Target &) const = 0;
 
-  /// The mapping half of such a schedule under another numerics half. It may not be applicable.
-  virtual Mapping mapping_under(const SweepPlan &plan, const Target &target, const Numerics &) const {
-    return default_schedule(plan, target).mapping;
+  /// The mapping half of such a schedule under another numerics half, with what is settled of it. It may not be applicable.
+  virtual Mapping mapping_under(const SweepPlan &plan, const Target &target, const Numerics &, const MappingChoices &settled) const {
+    return with_choices(default_schedule(plan, target).mapping, settled);
   }
 
   /// Why `schedule` cannot serve `plan` on `target` (where · got · expected · remedy), or nullopt when it can.
@@ -42,12 +42,16 @@ public:
                          StageText *text = nullptr) const = 0;
 };
 
-/// The default schedule with another numerics half. Where its mapping cannot serve under that, the knobs that stand in the way have their
-/// neutral values.
-Schedule default_schedule(const Backend &, const SweepPlan &, const Target &, const Numerics &);
+/// The default schedule with another numerics half, and with what is settled of its mapping. Where the rest cannot serve beside those, as
+/// few knobs as possible have their neutral values. It is applicable if any such schedule is.
+Schedule default_schedule(const Backend &, const SweepPlan &, const Target &, const Numerics &, const MappingChoices &settled = {});
 
 /// All backends, and the one that serves a target.
 std::span<const Backend *const> backends();
 const Backend &backend_for(const Target &);
+
+/// The schedule that a text asks for: what it does not say is the default beside what it says. Throws UserError when it is no schedule, or
+/// cannot apply; names a value that could, if one knob of the text stands in the way.
+Schedule schedule_for(const SweepPlan &, const Target &, std::string_view text);
 
 } // namespace normforge

@@ -68,12 +68,12 @@ int64_t parse_value(const Knob &knob, std::string_view text) {
   return value;
 }
 
-/// Reads `name=value` into `values` if `knobs` has the name.
-bool assign(std::string_view word, std::span<const Knob> knobs, std::span<int64_t> values) {
+/// Reads `name=value` into `choices` if `knobs` has the name.
+bool assign(std::string_view word, std::span<const Knob> knobs, MappingChoices &choices) {
   const size_t equals = word.find('=');
   for (size_t i = 0; i < knobs.size(); ++i)
     if (knobs[i].name == word.substr(0, equals)) {
-      values[i] = parse_value(knobs[i], equals == word.npos ? std::string_view() : word.substr(equals + 1));
+      choices[i] = parse_value(knobs[i], equals == word.npos ? std::string_view() : word.substr(equals + 1));
       return true;
     }
   return false;
@@ -91,8 +91,30 @@ bool assign(std::string_view word, std::span<const Knob> knobs, std::span<int64_
 std::string words(std::span<const Knob> knobs, std::span<const int64_t> values) {
   std::string text;
   for (size_t i = 0; i < knobs.size(); ++i)
-    text += " " + std::string(knobs[i].name) + "=" + value_text(knobs[i], values[i]);
+    text += " " + to_text(knobs[i], values[i]);
   return text;
+}
+
+/// What a text says: of both halves, by row of their tables.
+struct Said {
+  std::optional<Numerics::Algorithm> algorithm;
+  MappingChoices numerics, mapping;
+};
+
+Said read(std::string_view text, std::span<const Knob> knobs) {
+  Said said{{}, MappingChoices(std::size(kNumerics)), MappingChoices(knobs.size())};
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = text.find_first_not_of(" \t\n|", at);
+    if (begin == text.npos)
+      break;
+    at = std::min(text.find_first_of(" \t\n|", begin), text.size());
+    const std::string_view word = text.substr(begin, at - begin);
+    if (const auto algorithm = std::ranges::find(kAlgorithms, word); algorithm != std::end(kAlgorithms))
+      said.algorithm = Numerics::Algorithm(algorithm - kAlgorithms);
+    else if (!assign(word, kNumerics, said.numerics) && !assign(word, knobs, said.mapping))
+      unknown_word(word, knobs);
+  }
+  return said;
 }
 
 } // namespace
@@ -101,31 +123,34 @@ std::string to_text(const Numerics &numerics) {
   return std::string(kAlgorithms[numerics.algorithm]) + words(kNumerics, numerics_values(numerics));
 }
 
+std::string to_text(const Knob &knob, int64_t value) { return std::string(knob.name) + "=" + value_text(knob, value); }
+
 std::string to_text(const Schedule &schedule, std::span<const Knob> knobs) {
   internal_check(schedule.mapping.values.size() == knobs.size());
   return to_text(schedule.numerics) + " |" + words(knobs, schedule.mapping.values);
 }
 
-Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, const Schedule &base) {
-  Schedule schedule = base;
-  auto numerics = numerics_values(base.numerics);
-  for (size_t at = 0; at < text.size();) {
-    const size_t begin = text.find_first_not_of(" \t\n|", at);
-    if (begin == text.npos)
-      break;
-    at = std::min(text.find_first_of(" \t\n|", begin), text.size());
-    const std::string_view word = text.substr(begin, at - begin);
-    if (const auto algorithm = std::ranges::find(kAlgorithms, word); algorithm != std::end(kAlgorithms))
-      schedule.numerics.algorithm = Numerics::Algorithm(algorithm - kAlgorithms);
-    else if (!assign(word, kNumerics, numerics) && !assign(word, knobs, schedule.mapping.values))
-      unknown_word(word, knobs);
-  }
-  schedule.numerics.lanes = int(numerics[0]);
-  schedule.numerics.chunk = numerics[1];
-  schedule.numerics.fold_high = numerics[2] != 0;
-  schedule.numerics.fma = numerics[3] != 0;
-  return schedule;
+Mapping with_choices(Mapping base, const MappingChoices &choices) {
+  for (size_t i = 0; i < choices.size(); ++i)
+    base.values[i] = choices[i].value_or(base.values[i]);
+  return base;
 }
+
+bool is_settled(const MappingChoices &choices, size_t knob) { return knob < choices.size() && choices[knob]; }
+
+Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, const Schedule &base) {
+  const Said said = read(text, knobs);
+  const auto from = numerics_values(base.numerics);
+  const std::vector<int64_t> numerics = with_choices({{from.begin(), from.end()}}, said.numerics).values;
+  return {{.algorithm = said.algorithm.value_or(base.numerics.algorithm),
+           .lanes = int(numerics[0]),
+           .chunk = numerics[1],
+           .fold_high = numerics[2] != 0,
+           .fma = numerics[3] != 0},
+          with_choices(base.mapping, said.mapping)};
+}
+
+MappingChoices mapping_choices(std::string_view text, std::span<const Knob> knobs) { return read(text, knobs).mapping; }
 
 std::string describe_knobs(std::span<const Knob> knobs) {
   std::string text =

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,13 @@ struct Mapping {
   bool operator==(const Mapping &) const = default;
 };
 
+/// What is settled of a mapping, in table order: a model chooses where nothing stands. Empty: nothing is.
+using MappingChoices = std::vector<std::optional<int64_t>>;
+
+/// `base` with the choices in place of its own.
+Mapping with_choices(Mapping base, const MappingChoices &);
+bool is_settled(const MappingChoices &, size_t knob);
+
 struct Schedule {
   Numerics numerics;
   Mapping mapping;
@@ -54,11 +62,15 @@ struct Schedule {
 };
 
 std::string to_text(const Numerics &);
+std::string to_text(const Knob &, int64_t value);
 std::string to_text(const Schedule &, std::span<const Knob> knobs);
 
 /// Parses a schedule; what the text leaves out is taken from `base`, so `rows=2` or `| rows=2` alone is a schedule too. Throws UserError:
 /// an unknown knob (with the nearest name), a value that is no number, is out of the table's reach, or lanes that are no power of two.
 Schedule parse_schedule(std::string_view text, std::span<const Knob> knobs, const Schedule &base);
+
+/// What a schedule's text says of the mapping. Throws as parse_schedule does.
+MappingChoices mapping_choices(std::string_view text, std::span<const Knob> knobs);
 
 /// What a schedule may say, for a person: each choice of both halves with its values and what it does.
 std::string describe_knobs(std::span<const Knob> knobs);

@@ -24,15 +24,18 @@ constexpr int kClusters = 90;        ///< Target::level of the first GPUs that h
 constexpr int kUnrolledBlocks = 32;  ///< blocks of lanes whose code stands one after the other,
 constexpr int kUnrolledPoints = 128; ///< and elements of one thread: code for more exceeds the instruction caches
 
+/// "rows=4 or fewer"
+std::string at_most(std::string_view knob, int value) { return llvm::formatv("{0}={1}{2}", knob, value, value > 1 ? " or fewer" : ""); }
+
 /// The block: whole in size, and a barrier for each row that needs one.
 std::optional<std::string> unfit_block(const CudaMapping &mapping) {
   if (mapping.threads * mapping.rows > kBlockThreads)
-    return llvm::formatv("schedule: threads={0} rows={1}: a block has at most {2} threads; use fewer rows", mapping.threads, mapping.rows,
-                         kBlockThreads)
+    return llvm::formatv("schedule: threads={0} rows={1}: a block has at most {2} threads; use {3}", mapping.threads, mapping.rows,
+                         kBlockThreads, at_most("rows", kBlockThreads / mapping.threads))
         .str();
   if (mapping.threads > kWarp && mapping.rows > kNamedBarriers)
-    return llvm::formatv("schedule: rows={0}: of rows of {1} threads a block has barriers for {2}; use fewer rows", mapping.rows,
-                         mapping.threads, kNamedBarriers)
+    return llvm::formatv("schedule: rows={0}: of rows of {1} threads a block has barriers for {2}; use rows={3} or fewer", mapping.rows,
+                         mapping.threads, kNamedBarriers, std::bit_floor(unsigned(kNamedBarriers)))
         .str();
   return std::nullopt;
 }
@@ -59,7 +62,7 @@ std::optional<std::string> unfit_cluster(const CudaMapping &mapping, const Targe
 std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
   const int elements = vector_elements(plan, mapping.vector);
   if (numerics.chunk % numerics.lanes != 0)
-    return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
+    return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}; use chunk={1} or longer", numerics.chunk, numerics.lanes).str();
   if (const int narrowest = narrowest_bytes(plan); mapping.vector < narrowest)
     return llvm::formatv("schedule: vector={0}: elements have {1} bytes; use vector={1} or wider", mapping.vector, narrowest).str();
   if (std::ranges::all_of(plan.nests, nest::is_outer))
@@ -68,15 +71,17 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
                : std::optional(
                      llvm::formatv("schedule: cluster={0}: no row runs along the contiguous axis; use cluster=1", mapping.cluster).str());
   if (!std::has_single_bit(unsigned(mapping.threads)) && std::ranges::none_of(plan.nests, nest::is_outer))
-    return llvm::formatv("schedule: threads={0}: they do not divide lanes={1}; use a power of two", mapping.threads, numerics.lanes).str();
+    return llvm::formatv("schedule: threads={0}: they do not divide lanes={1}; use threads={2}", mapping.threads, numerics.lanes,
+                         std::bit_floor(unsigned(mapping.threads)))
+        .str();
   const int threads = mapping.threads * mapping.cluster;
   if (threads > numerics.lanes)
-    return llvm::formatv("schedule: threads={0} cluster={1}: more than lanes={2}; use fewer threads or more lanes", mapping.threads,
-                         mapping.cluster, numerics.lanes)
+    return llvm::formatv("schedule: threads={0} cluster={1}: more than lanes={2}; use fewer threads, or lanes={3}", mapping.threads,
+                         mapping.cluster, numerics.lanes, std::bit_ceil(unsigned(threads)))
         .str();
   if (threads * elements > numerics.lanes)
-    return llvm::formatv("schedule: vector={0}: {1} threads of {2} elements have more than lanes={3}; use a narrower vector",
-                         mapping.vector, threads, elements, numerics.lanes)
+    return llvm::formatv("schedule: vector={0}: {1} threads of {2} elements have more than lanes={3}; use vector={4} or narrower",
+                         mapping.vector, threads, elements, numerics.lanes, numerics.lanes / threads * narrowest_bytes(plan))
         .str();
   return std::nullopt;
 }
@@ -87,9 +92,10 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
   const Threads threads = threads_of(plan, shape, mapping);
   const int64_t folds = 2 * fold_bytes(plan, shape, threads, numerics.fold_high) * mapping.rows;
   if (folds > target.shared_bytes)
-    return llvm::formatv("schedule: threads={0} rows={1}: they meet in {2} bytes of shared memory, of which a block has {3}; use fewer, or "
-                         "fold=low",
-                         mapping.threads, mapping.rows, folds, target.shared_bytes)
+    return llvm::formatv(
+               "schedule: threads={0} rows={1}: they meet in {2} bytes of shared memory, of which a block has {3}; use fewer threads "
+               "or rows, or fold=low",
+               mapping.threads, mapping.rows, folds, target.shared_bytes)
         .str();
   const int64_t trees = unrolls(shape, residency) ? 0 : tree_bytes(plan, shape, numerics, mapping);
   if (folds + trees > target.shared_bytes)
@@ -101,12 +107,15 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
   if (folds + trees + copies > target.shared_bytes)
     return llvm::formatv(
                "schedule: stages={0} rows={1}: the rows that are copied ahead take {2} bytes of shared memory, of which a block has "
-               "{3}; use fewer",
+               "{3}; use fewer of either",
                mapping.stages, mapping.rows, copies, target.shared_bytes - folds - trees)
         .str();
   const int64_t room = (target.shared_bytes - folds - trees - copies) / mapping.rows, kept = residency.row_bytes() / threads.cluster;
   if (mapping.keep == Keep::shared && kept > room)
-    return llvm::formatv("schedule: keep=shared: a row of {0} bytes exceeds {1} bytes; use fewer rows or keep=reread", kept, room).str();
+    return llvm::formatv(
+               "schedule: keep=shared: a row of {0} bytes exceeds {1} bytes, what a block has for each of rows={2}; use keep=reread{3}",
+               kept, room, mapping.rows, mapping.rows > 1 ? " or fewer rows" : "")
+        .str();
   return std::nullopt;
 }
 
@@ -133,20 +142,43 @@ std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestSha
   return std::nullopt;
 }
 
+/// A block's threads have the registers that they want.
+std::optional<std::string> unfit_registers(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
+                                           const CudaMapping &mapping) {
+  const int wanted = registers_wanted(plan, shape, residency, mapping);
+  if (wanted <= registers_allowed(mapping))
+    return std::nullopt;
+  CudaMapping fewer = mapping;
+  while (fewer.blocks > 1 && wanted > registers_allowed(fewer))
+    --fewer.blocks;
+  std::string remedy = "use fewer threads or rows";
+  if (wanted <= registers_allowed(fewer))
+    remedy = llvm::formatv("use {0}", at_most("blocks", fewer.blocks));
+  else if (mapping.keep == Keep::registers)
+    remedy = "use keep=shared or keep=reread";
+  else if (mapping.threads * mapping.rows <= kWarp)
+    remedy = "use more threads, a narrower vector or less unroll";
+  return llvm::formatv("schedule: keep={0} threads={1} rows={2} blocks={3}: a thread wants {4} registers, of which it may have {5}; {6}",
+                       mapping_knobs()[kKeepKnob].words[size_t(mapping.keep)], mapping.threads, mapping.rows, mapping.blocks, wanted,
+                       registers_allowed(mapping), remedy)
+      .str();
+}
+
 } // namespace
 
 std::span<const Knob> CudaBackend::knobs() const { return mapping_knobs(); }
 
 Schedule CudaBackend::default_schedule(const SweepPlan &plan, const Target &target) const {
   const Numerics numerics = default_numerics(plan);
-  return {numerics, mapping_under(plan, target, numerics)};
+  return {numerics, mapping_under(plan, target, numerics, {})};
 }
 
-Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, const Numerics &numerics) const {
+Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, const Numerics &numerics,
+                                   const MappingChoices &settled) const {
   Schedule schedule{numerics, {}};
-  CudaMapping mapping = default_mapping(plan, numerics);
+  CudaMapping mapping = default_mapping(plan, numerics, settled);
   const auto applies = [&] {
-    schedule.mapping = write_mapping(mapping);
+    schedule.mapping = normforge::with_choices(write_mapping(mapping), settled);
     return !inapplicable(plan, schedule, target);
   };
   for (Keep keep : {Keep::registers, Keep::shared, Keep::reread}) { // the nearest that has room
@@ -189,22 +221,22 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     if (residency.slots)
       if (auto reason = unfit_kept(plan, shape, residency, mapping))
         return reason;
-    if (const int wanted = registers_wanted(plan, shape, residency, mapping); wanted > registers_allowed(mapping))
-      return llvm::formatv("schedule: keep={0} blocks={1}: a thread wants {2} registers, of which it may have {3}; use fewer blocks, more "
-                           "threads or keep=shared",
-                           knobs()[kKeepKnob].words[size_t(mapping.keep)], mapping.blocks, wanted, registers_allowed(mapping))
-          .str();
+    if (auto reason = unfit_registers(plan, shape, residency, mapping))
+      return reason;
     if (auto reason = unfit_shared(plan, shape, residency, numerics, mapping, target))
       return reason;
   }
   if (auto reason = nest::unfit_split(plan, numerics, nest_mapping(plan, mapping)))
     return reason;
   if (mapping.split > 1 && mapping.grid == Grid::resident)
-    return "schedule: split: rows that are few have a block for each part; use grid=whole, or split=1";
+    return llvm::formatv("schedule: split={0}: rows that are few have a block for each part; use grid=whole, or split=1", mapping.split)
+        .str();
   if (mapping.split > 1 && mapping.cluster > 1)
-    return "schedule: split: blocks of a cluster share whole rows; use cluster=1, or split=1";
+    return llvm::formatv("schedule: split={0}: blocks of a cluster share whole rows; use cluster=1, or split=1", mapping.split).str();
   if (mapping.keep != Keep::reread && !keeps)
-    return "schedule: keep: no sweep leaves what a later one needs; use keep=reread";
+    return llvm::formatv("schedule: keep={0}: no sweep leaves what a later one needs; use keep=reread",
+                         knobs()[kKeepKnob].words[size_t(mapping.keep)])
+        .str();
   if (mapping.stages > 1 && !copies)
     return llvm::formatv("schedule: stages={0}: no rows of fixed extents that are read in 4 bytes or more at once; use stages=1",
                          mapping.stages)

@@ -10,7 +10,7 @@ public:
   std::string_view name() const override { return "cuda"; }
   std::span<const Knob> knobs() const override;
   Schedule default_schedule(const SweepPlan &, const Target &) const override;
-  Mapping mapping_under(const SweepPlan &, const Target &, const Numerics &) const override;
+  Mapping mapping_under(const SweepPlan &, const Target &, const Numerics &, const MappingChoices &settled) const override;
   std::optional<std::string> inapplicable(const SweepPlan &, const Schedule &, const Target &) const override;
   Kernel compile(const SweepPlan &, const Schedule &, const Target &, const std::string &symbol, StageText *text = nullptr) const override;
 };

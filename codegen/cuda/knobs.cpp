@@ -71,4 +71,8 @@ Mapping write_mapping(const CudaMapping &m) {
   return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages, m.cluster, m.split}};
 }
 
+CudaMapping with_choices(const CudaMapping &mapping, const MappingChoices &settled) {
+  return read_mapping(normforge::with_choices(write_mapping(mapping), settled));
+}
+
 } // namespace normforge::cuda

@@ -32,4 +32,7 @@ struct CudaMapping {
 CudaMapping read_mapping(const Mapping &);
 Mapping write_mapping(const CudaMapping &);
 
+/// `mapping` with what is settled in place of its own.
+CudaMapping with_choices(const CudaMapping &mapping, const MappingChoices &settled);
+
 } // namespace normforge::cuda

@@ -52,8 +52,8 @@ int vector_bytes(const SweepPlan &plan) {
   return 1;
 }
 
-/// With accesses of at most `vector` bytes.
-CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector) {
+/// With accesses of at most `vector` bytes, beside what is settled.
+CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector, const MappingChoices &settled) {
   CudaMapping mapping{.threads = kWarp,
                       .rows = 1,
                       .vector = vector,
@@ -64,18 +64,25 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
                       .stages = 1,
                       .cluster = 1,
                       .split = 1};
+  mapping = with_choices(mapping, settled);
+  if (mapping.stages > 1)
+    mapping.grid = Grid::resident;
+  const int most = mapping.rows > kNamedBarriers ? kWarp : kBlockThreads / mapping.rows;
   const int64_t run = longest_run(plan);
   if (run)
-    mapping.threads = int(std::min<int64_t>(threads_for(run), std::max(1, numerics.lanes / vector_elements(plan, mapping.vector))));
-  while (mapping.vector > narrowest_bytes(plan) && run && mapping.threads * vector_elements(plan, mapping.vector) > numerics.lanes)
+    mapping.threads =
+        std::clamp(std::min(int(threads_for(run)), numerics.lanes / vector_elements(plan, mapping.vector)) / mapping.cluster, 1, most);
+  mapping = with_choices(mapping, settled);
+  while (mapping.vector > narrowest_bytes(plan) && run &&
+         mapping.threads * mapping.cluster * vector_elements(plan, mapping.vector) > numerics.lanes)
     mapping.vector /= 2;
-  mapping.rows = std::max(1, kBlock / mapping.threads);
 
   int64_t rows = 1;
   for (const Nest &nest : plan.nests)
     rows = std::clamp<int64_t>(nest::extent_over(plan, nest.kept).hi, rows, kBlock);
-  mapping.rows = int(std::min<int64_t>(mapping.rows, power_of_two(rows)));
-  return mapping;
+  if (mapping.cluster == 1)
+    mapping.rows = int(std::min<int64_t>(std::max(1, kBlock / mapping.threads), power_of_two(rows)));
+  return with_choices(mapping, settled);
 }
 
 /// Rows that are known to be few and long are split, into as many parts as they have chunks.
@@ -115,7 +122,7 @@ Numerics default_numerics(const SweepPlan &plan) {
     };
     int vector = kAccess;
     for (with_lanes(threads_for(run) * elements);
-         vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping_for(plan, numerics, vector)); vector /= 2)
+         vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping_for(plan, numerics, vector, {})); vector /= 2)
       with_lanes(threads_for(run) * vector_elements(plan, vector / 2));
   }
   if (std::ranges::any_of(plan.nests, nest::is_outer)) {
@@ -125,16 +132,17 @@ Numerics default_numerics(const SweepPlan &plan) {
   return numerics;
 }
 
-CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics) {
+CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics, const MappingChoices &settled) {
   if (plan.vector_axis() < 0)
-    return mapping_for(plan, numerics, kAccess);
-  CudaMapping mapping = mapping_for(plan, numerics, vector_bytes(plan));
-  while (mapping.vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping))
-    mapping = mapping_for(plan, numerics, mapping.vector / 2);
+    return mapping_for(plan, numerics, kAccess, settled);
+  CudaMapping mapping = mapping_for(plan, numerics, vector_bytes(plan), settled);
+  while (mapping.vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping) && !is_settled(settled, kVectorKnob))
+    mapping = mapping_for(plan, numerics, mapping.vector / 2, settled);
   while (mapping.unroll < kMostUnrolled && mapping.vector * mapping.unroll < kInFlight)
     mapping.unroll *= 2;
-  mapping.split = parts_of(plan, numerics);
-  return mapping;
+  if (mapping.keep == Keep::reread && mapping.grid == Grid::whole && mapping.cluster == 1)
+    mapping.split = parts_of(plan, numerics);
+  return with_choices(mapping, settled);
 }
 
 } // namespace normforge::cuda

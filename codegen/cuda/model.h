@@ -9,7 +9,7 @@ namespace normforge::cuda {
 /// One for all GPUs: depends on the norm, the reduced extents, memory order and dtypes.
 Numerics default_numerics(const SweepPlan &);
 
-/// Keeps nothing: what there is room for, CudaBackend finds out.
-CudaMapping default_mapping(const SweepPlan &, const Numerics &);
+/// Beside what is settled. Keeps nothing: what there is room for, CudaBackend finds out.
+CudaMapping default_mapping(const SweepPlan &, const Numerics &, const MappingChoices &settled);
 
 } // namespace normforge::cuda

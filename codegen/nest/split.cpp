@@ -39,9 +39,11 @@ std::optional<std::string> unfit_split(const SweepPlan &plan, const Numerics &nu
   if (!splits)
     return llvm::formatv("schedule: split={0}: {1}; use split=1", mapping.split, whole).str();
   if (mapping.keep != Keep::reread)
-    return "schedule: split: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1";
+    return llvm::formatv("schedule: split={0}: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1",
+                         mapping.split)
+        .str();
   if (plan.temporaries.size() + plan.nests.size() > NF_MAX_BUFFERS)
-    return llvm::formatv("schedule: split: wants {0} buffers, of which a kernel has {1}; use split=1",
+    return llvm::formatv("schedule: split={0}: wants {1} buffers, of which a kernel has {2}; use split=1", mapping.split,
                          plan.temporaries.size() + plan.nests.size(), int(NF_MAX_BUFFERS))
         .str();
   return std::nullopt;

@@ -44,6 +44,15 @@ TEST(Schedule, WhatTheTextLeavesOutStaysAsItWas) {
   EXPECT_EQ(parse_schedule("| rows=2", kKnobs, kBase).mapping.values[0], 2);
 }
 
+TEST(Schedule, WhatTheTextSaysOfTheMappingIsToldFromWhatItLeavesOpen) {
+  const MappingChoices choices = mapping_choices("lanes=64 | grain=1M rows=2", kKnobs);
+  EXPECT_EQ(choices, (MappingChoices{2, std::nullopt, 1 << 20}));
+  EXPECT_FALSE(is_settled(choices, 1));
+  EXPECT_FALSE(is_settled({}, 0));
+  EXPECT_EQ(with_choices({{4, 1, 0}}, choices), (Mapping{{2, 1, 1 << 20}}));
+  EXPECT_EQ(with_choices({{4, 1, 0}}, {}), (Mapping{{4, 1, 0}}));
+}
+
 TEST(Schedule, ErrorsSayWhatWasGotAndWhatThereIs) {
   EXPECT_EQ(
       message("row=2"),

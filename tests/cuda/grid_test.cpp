@@ -115,7 +115,7 @@ TEST(Grid, WhatCannotBeCopiedAheadIsRefused) {
   EXPECT_EQ(
       Subject("rms_norm rows=2 cols=32768 x=f32").refusal("grid=resident stages=2 keep=reread"),
       "schedule: stages=2 rows=1: the rows that are copied ahead take 393216 bytes of shared memory, of which a block has 232192; use "
-      "fewer");
+      "fewer of either");
 }
 
 } // namespace

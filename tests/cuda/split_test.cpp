@@ -96,7 +96,7 @@ TEST(ThreadsOfATile, AreAPowerOfTwoOnlyWhereLanesAre) {
     return cuda().inapplicable(plan, parse_schedule("threads=96 rows=1 blocks=1", cuda().knobs(), cuda().default_schedule(plan, gpu())),
                                gpu());
   };
-  EXPECT_EQ(reason("layer_norm cols=4096").value_or("none"), "schedule: threads=96: they do not divide lanes=512; use a power of two");
+  EXPECT_EQ(reason("layer_norm cols=4096").value_or("none"), "schedule: threads=96: they do not divide lanes=512; use threads=64");
   EXPECT_EQ(reason("layer_norm order=cols,rows").value_or("none"), "none");
 }
 
@@ -108,7 +108,7 @@ TEST(SplitOnAGpu, IsRefusedWhereItChangesNothing) {
   EXPECT_EQ(reason("layer_norm cols=1000", "keep=reread split=8"), "schedule: split=8: a row is a single chunk; use split=1");
   EXPECT_EQ(reason("batch_norm_infer", "split=2"), "schedule: split=2: nothing is reduced; use split=1");
   EXPECT_EQ(reason("layer_norm cols=1000", "lanes=64 chunk=128 | threads=8 vector=16 keep=registers blocks=1 split=2"),
-            "schedule: split: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
+            "schedule: split=2: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
   EXPECT_EQ(reason("layer_norm cols=1000", "lanes=64 chunk=128 | threads=8 vector=16 keep=reread blocks=1 split=2"), "none");
 }
 

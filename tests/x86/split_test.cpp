@@ -144,7 +144,7 @@ TEST(Split, IsRefusedWhereItChangesNothing) {
   EXPECT_EQ(reason("softmax", "split=2 rows=2"),
             "schedule: split: parts of a row are worked on one at a time; use rows=1 prefetch=0, or split=1");
   EXPECT_EQ(reason("softmax cols=3000", "split=2 keep=scratch"),
-            "schedule: split: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
+            "schedule: split=2: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
 }
 
 } // namespace
