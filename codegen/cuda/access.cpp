@@ -46,6 +46,12 @@ bool Emitter::moves_vectors(const View &view) const {
 
 unsigned Emitter::alignment_of(const View &view) const { return std::min(kWidest, unsigned(info(view.dtype).bytes * row.threads.vector)); }
 
+/// What a row's memory must be aligned to, as one of a view, to be read and written in vectors and copied in bulk.
+unsigned Emitter::row_alignment(size_t view) const {
+  const bool bulk = staging.bulk && view < staged.size() && staged[view] >= 0;
+  return bulk ? kBulkPiece : alignment_of(views[view]);
+}
+
 /// Whether the row's memory can be read and written in vectors: where its tensors begin, and where their other runs do; or that of some.
 Value Emitter::is_aligned(const Frame &frame, const std::function<bool(size_t view)> &counts) {
   if (shape.vector_axis < 0)
@@ -57,7 +63,7 @@ Value Emitter::is_aligned(const Frame &frame, const std::function<bool(size_t vi
     if (!moves_vectors(view) || (counts && !counts(v)))
       continue;
     any = true;
-    Value low = ir.i64(alignment_of(view) - 1), bytes = ir.i64(info(view.dtype).bytes);
+    Value low = ir.i64(row_alignment(v) - 1), bytes = ir.i64(info(view.dtype).bytes);
     past = ir.logical_or(past, ir.logical_and(ir.integer(frame.pointer[v]), low));
     for (int axis : shape.reduced)
       if (axis != shape.vector_axis && (view.axes & axis_bit(axis)))

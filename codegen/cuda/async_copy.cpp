@@ -17,7 +17,7 @@ using Predicate = arith::CmpIPredicate;
 
 namespace {
 
-constexpr int64_t kPiece = 16; ///< bytes that a copy moves at most
+constexpr int64_t kPiece = 16; ///< bytes that a copy of a thread's own moves at most
 constexpr int64_t kLeastPiece = 4;
 
 bool is_contiguous(const SweepPlan &plan, const nest::NestShape &shape, int tensor) {
@@ -39,7 +39,7 @@ int64_t row_elements(const SweepPlan &plan, const nest::NestShape &shape, const 
 } // namespace
 
 Staging staging_of(const SweepPlan &plan, const nest::NestShape &shape, const Threads &threads, const CudaMapping &mapping) {
-  Staging staging{.tensors = {}, .stages = mapping.stages};
+  Staging staging{.tensors = {}, .stages = mapping.stages, .bulk = mapping.copy == Copy::bulk};
   if (mapping.stages == 1 || !shape.inner || shape.vector_axis < 0 || shape.ragged_reduction || !nest::kept_elements(plan, shape))
     return staging;
   const Program &program = plan.program();
@@ -83,6 +83,7 @@ void Emitter::make_staging() {
 
 /// From here on, rows are read from (and copied to) that stage.
 void Emitter::take_stage(Value stage) {
+  mbarrier = ir.address(stages, ir.getI8Type(), ir.add(ir.i64(staging.mbarriers()), ir.mul(stage, ir.i64(kMbarrier))));
   Value first = ir.address(stages, ir.getI8Type(), ir.add(ir.i64(staging.common_bytes), ir.mul(stage, ir.i64(staging.stage_bytes))));
   for (const StagedTensor &tensor : staging.tensors)
     if (tensor.every_row)
@@ -95,78 +96,102 @@ void Emitter::fetch_common() {
     return std::ranges::any_of(staging.tensors, [&](const StagedTensor &each) { return !each.every_row && size_t(each.tensor) == view; });
   };
   const Frame frame = frame_at(ir.i64(0));
-  ir.when(is_aligned(frame, is_common), [&] {
-    for (const StagedTensor &tensor : staging.tensors)
-      if (!tensor.every_row)
-        copy_runs(tensor.tensor, 0, frame);
-  });
+  ir.when(is_aligned(frame, is_common), [&] { copy_staged(false, frame); });
 }
 
 /// Begins to copy what the row of an item reads, where there is such an item.
 void Emitter::fetch(Value item) {
   ir.when(ir.is(Predicate::slt, item, entry->getArgument(1)), [&] {
-    at_item(item, 1, [&](Frames &rows) {
-      ir.when(is_aligned(rows.front()), [&] {
-        for (const StagedTensor &tensor : staging.tensors)
-          if (tensor.every_row)
-            copy_runs(tensor.tensor, 0, rows.front());
-      });
-    });
+    at_item(item, 1, [&](Frames &rows) { ir.when(is_aligned(rows.front()), [&] { copy_staged(true, rows.front()); }); });
+    if (staging.bulk)
+      arrive_at_mbarrier(ir, mbarrier);
   });
 }
 
-/// What all rows read, and the rows before the last stage: one group of copies per row.
-void Emitter::fetch_first(Value item, Value step) {
-  ir.when(ir.is(Predicate::slt, item, entry->getArgument(1)), [&] { fetch_common(); });
-  ir.loop(ir.i64(0), ir.i64(staging.stages - 1), 1, {}, [&](Value stage, mlir::ValueRange) {
-    take_stage(stage);
-    fetch(ir.add(item, ir.mul(stage, step)));
+/// What all rows read, and the rows before the last stage: one group of copies per row, or one phase of a stage's mbarrier. What goes from
+/// row to row: the stage of the next and, of bulk copies, the parity of its phase.
+nest::Values Emitter::fetch_first(Value item, Value step) {
+  if (staging.bulk)
+    open_stages();
+  by_copier([&] {
+    take_stage(ir.i64(0));
+    ir.when(ir.is(Predicate::slt, item, entry->getArgument(1)), [&] { fetch_common(); });
+    ir.loop(ir.i64(0), ir.i64(staging.stages - 1), 1, {}, [&](Value stage, mlir::ValueRange) {
+      take_stage(stage);
+      fetch(ir.add(item, ir.mul(stage, step)));
+      if (!staging.bulk)
+        commit_copies(ir);
+      return nest::Values();
+    });
+  });
+  return staging.bulk ? nest::Values{ir.i64(0), ir.i64(0)} : nest::Values{ir.i64(0)};
+}
+
+/// Begins to copy the row that is to come last of those under way, and waits for `item`, whose stage is in `carried`. Returns what the next
+/// row is to carry.
+nest::Values Emitter::fetch_next(Value item, Value step, mlir::ValueRange carried) {
+  const int ahead = staging.stages - 1;
+  Value stage = carried.front();
+  const auto or_around = [&](int64_t at, Value then, Value otherwise) -> Value {
+    return arith::SelectOp::create(ir, ir.is(Predicate::eq, stage, ir.i64(at)), then, otherwise);
+  };
+  if (staging.bulk)
+    leave_stage();
+  by_copier([&] {
+    take_stage(or_around(0, ir.i64(ahead), ir.sub(stage, ir.i64(1))));
+    fetch(ir.add(item, ir.mul(step, ir.i64(ahead))));
+  });
+  if (!staging.bulk) {
     commit_copies(ir);
+    wait_for_copies(ir, ahead);
+  }
+  take_stage(stage);
+  nest::Values next{or_around(ahead, ir.i64(0), ir.add(stage, ir.i64(1)))};
+  if (staging.bulk) {
+    Value parity = carried.back();
+    wait_for_mbarrier(ir, mbarrier, arith::TruncIOp::create(ir, ir.getI32Type(), parity));
+    next.push_back(or_around(ahead, ir.sub(ir.i64(1), parity), parity));
+  }
+  return next;
+}
+
+void Emitter::copy_staged(bool every_row, const Frame &frame) {
+  for (const StagedTensor &tensor : staging.tensors)
+    if (tensor.every_row == every_row)
+      for_runs(tensor.tensor, 0, frame, [&](const Frame &run) {
+        if (staging.bulk)
+          return copy_in_bulk(tensor.tensor, run);
+        for_blocks(run, [&](const Frame &block, Value left) { copy_block(tensor.tensor, block, left); });
+      });
+}
+
+/// At the start of each run that a tensor has along the reduced axes from `depth` on.
+void Emitter::for_runs(int tensor, size_t depth, const Frame &frame, const std::function<void(const Frame &run)> &body) {
+  const int axis = shape.reduced[depth];
+  if (axis == shape.vector_axis)
+    return body(frame);
+  if (!(views[size_t(tensor)].axes & axis_bit(axis)))
+    return for_runs(tensor, depth + 1, frame, body);
+  ir.loop(ir.i64(0), extents[size_t(axis)], 1, {}, [&](Value index, mlir::ValueRange) {
+    Frame inner = frame;
+    bind(inner, axis, index);
+    for_runs(tensor, depth + 1, inner, body);
     return nest::Values();
   });
 }
 
-/// Begins to copy the row that is to come last of those under way, and waits for `item`, which is in `stage`. Returns the next one's stage.
-Value Emitter::fetch_next(Value item, Value step, Value stage) {
-  const int ahead = staging.stages - 1;
-  const auto or_around = [&](int64_t at, int64_t then, Value otherwise) -> Value {
-    return arith::SelectOp::create(ir, ir.is(Predicate::eq, stage, ir.i64(at)), ir.i64(then), otherwise);
+/// For each block of lanes of a run. Of the last, `left` lanes exist (else null: all).
+void Emitter::for_blocks(const Frame &run, const std::function<void(const Frame &block, Value left)> &body) {
+  const auto at = [&](Value index, Value left) {
+    Frame block = run;
+    bind(block, shape.vector_axis, index);
+    body(block, left);
+    return nest::Values();
   };
-  take_stage(or_around(0, ahead, ir.sub(stage, ir.i64(1))));
-  fetch(ir.add(item, ir.mul(step, ir.i64(ahead))));
-  commit_copies(ir);
-  wait_for_copies(ir, ahead);
-  take_stage(stage);
-  return or_around(ahead, 0, ir.add(stage, ir.i64(1)));
-}
-
-/// Copies a tensor's elements along the reduced axes from `depth` on.
-void Emitter::copy_runs(int tensor, size_t depth, Frame frame) {
-  const int axis = shape.reduced[depth];
-  const auto at = [&](Value index, const std::function<void(const Frame &)> &body) {
-    Frame inner = frame;
-    bind(inner, axis, index);
-    body(inner);
-  };
-  const Value extent = extents[size_t(axis)], none = ir.i64(0);
-  if (axis != shape.vector_axis) {
-    if (!(views[size_t(tensor)].axes & axis_bit(axis)))
-      return copy_runs(tensor, depth + 1, frame);
-    ir.loop(none, extent, 1, {}, [&](Value index, mlir::ValueRange) {
-      at(index, [&](const Frame &inner) { copy_runs(tensor, depth + 1, inner); });
-      return nest::Values();
-    });
-    return;
-  }
+  const Value extent = extents[size_t(shape.vector_axis)], none = ir.i64(0);
   Value full = ir.round_down(extent, shape.width), left = ir.sub(extent, full);
-  ir.loop(
-      none, full, shape.width, {},
-      [&](Value index, mlir::ValueRange) {
-        at(index, [&](const Frame &inner) { copy_block(tensor, inner, {}); });
-        return nest::Values();
-      },
-      unrolls(shape, residency));
-  ir.when(ir.is(Predicate::sgt, left, none), [&] { at(full, [&](const Frame &inner) { copy_block(tensor, inner, left); }); });
+  ir.loop(none, full, shape.width, {}, [&](Value index, mlir::ValueRange) { return at(index, {}); }, unrolls(shape, residency));
+  ir.when(ir.is(Predicate::sgt, left, none), [&] { at(full, left); });
 }
 
 /// Copies the thread's lanes of a block, of which `active` exist (null: all); zeros take the place of others.

@@ -210,6 +210,8 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
     return reason;
   if (mapping.stages > 1 && mapping.grid == Grid::whole)
     return llvm::formatv("schedule: stages={0}: a block of grid=whole has no next row; use grid=resident", mapping.stages).str();
+  if (mapping.copy == Copy::bulk && mapping.stages == 1)
+    return "schedule: copy=bulk: stages=1 copies no rows; use stages=2 or more with grid=resident, or copy=async";
   bool keeps = false, copies = false;
   for (const Nest &nest : plan.nests) {
     const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
@@ -217,7 +219,10 @@ std::optional<std::string> CudaBackend::inapplicable(const SweepPlan &plan, cons
       return reason;
     const nest::Residency residency = nest::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
     keeps |= residency.slots > 0;
-    copies |= !staging_of(plan, shape, threads_of(plan, shape, mapping), mapping).tensors.empty();
+    const Staging staging = staging_of(plan, shape, threads_of(plan, shape, mapping), mapping);
+    copies |= !staging.tensors.empty();
+    if (auto reason = unfit_bulk(plan, shape, staging, target))
+      return reason;
     if (residency.slots)
       if (auto reason = unfit_kept(plan, shape, residency, mapping))
         return reason;

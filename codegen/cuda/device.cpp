@@ -1,6 +1,7 @@
 #include "codegen/cuda/device.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace normforge::cuda {
@@ -85,6 +86,37 @@ void copy_async(Ir &ir, Value to, Value from, int bytes, Value exist) {
 void commit_copies(Ir &ir) { NVVM::CpAsyncCommitGroupOp::create(ir); }
 
 void wait_for_copies(Ir &ir, int pending) { NVVM::CpAsyncWaitGroupOp::create(ir, ir.getI32IntegerAttr(pending)); }
+
+void init_mbarrier(Ir &ir, Value mbarrier, int arrivals) {
+  NVVM::MBarrierInitOp::create(ir, in_space(ir, kSharedSpace, mbarrier), i32(ir, arrivals), Value());
+}
+
+void arrive_at_mbarrier(Ir &ir, Value mbarrier) {
+  NVVM::MBarrierArriveOp::create(ir, mlir::TypeRange(), in_space(ir, kSharedSpace, mbarrier), Value());
+}
+
+void wait_for_mbarrier(Ir &ir, Value mbarrier, Value parity) {
+  Value at = in_space(ir, kSharedSpace, mbarrier);
+  auto loop = mlir::scf::WhileOp::create(ir, mlir::TypeRange(), mlir::ValueRange());
+  mlir::OpBuilder::InsertionGuard guard(ir);
+  ir.createBlock(&loop.getBefore());
+  Value ended = NVVM::MBarrierTryWaitOp::create(ir, ir.getI1Type(), at, parity, Value());
+  mlir::scf::ConditionOp::create(ir, arith::XOrIOp::create(ir, ended, ir.boolean(true)), mlir::ValueRange());
+  ir.createBlock(&loop.getAfter());
+  mlir::scf::YieldOp::create(ir);
+}
+
+void copy_bulk(Ir &ir, Value to, Value from, Value bytes, Value mbarrier) {
+  Value at = in_space(ir, kSharedSpace, mbarrier), count = ir.createOrFold<arith::TruncIOp>(ir.getI32Type(), bytes);
+  NVVM::MBarrierExpectTxOp::create(ir, at, count);
+  NVVM::CpAsyncBulkGlobalToSharedClusterOp::create(ir, in_space(ir, kClusterSpace, to), in_space(ir, kGlobalSpace, from), at, count,
+                                                   Value(), Value());
+}
+
+void fence_async_proxy(Ir &ir) {
+  NVVM::FenceProxyOp::create(ir, NVVM::ProxyKindAttr::get(ir.getContext(), NVVM::ProxyKind::async_shared),
+                             NVVM::SharedSpaceAttr::get(ir.getContext(), NVVM::SharedSpace::shared_cta));
+}
 
 Value opaque(Ir &ir, Value value) {
   return LLVM::InlineAsmOp::create(ir, value.getType(), value, /*asm_string=*/"", /*constraints=*/"=l,0", /*has_side_effects=*/true,

@@ -42,6 +42,18 @@ void copy_async(Ir &, Value to, Value from, int bytes, Value exist);
 void commit_copies(Ir &);
 void wait_for_copies(Ir &, int pending);
 
+/// An mbarrier, 8 bytes of shared memory, counts arrivals and bytes (sm_90 and later). Each of its phases ends when `arrivals` threads have
+/// arrived and all bytes that the phase expects are there; the next one then begins.
+void init_mbarrier(Ir &, Value mbarrier, int arrivals);
+void arrive_at_mbarrier(Ir &, Value mbarrier);
+/// Waits for the end of a phase. `parity` (i32): 0 for the first, 1 for the second, and so on in turn.
+void wait_for_mbarrier(Ir &, Value mbarrier, Value parity);
+/// Begins to copy `bytes` (i64; a multiple of 16, as both addresses are) from global to shared memory, which the mbarrier's phase expects.
+void copy_bulk(Ir &, Value to, Value from, Value bytes, Value mbarrier);
+/// Bulk copies reach shared memory another way (the async proxy) than loads, stores and mbarriers: those that follow do so after what the
+/// thread knows to have been done there so far, and no others.
+void fence_async_proxy(Ir &);
+
 /// `value`, of which the optimizer knows nothing from here on, so that it moves nothing that follows from it ahead of this place.
 Value opaque(Ir &, Value value);
 

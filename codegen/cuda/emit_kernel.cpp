@@ -167,10 +167,15 @@ nest::TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots, bool
 void Row::sync(Ir &ir) const {
   if (threads.cluster > 1)
     sync_cluster(ir);
-  else if (threads.count <= kWarp)
+  else
+    sync_block(ir);
+}
+
+void Row::sync_block(Ir &ir) const {
+  if (threads.of_block() <= kWarp)
     sync_warp(ir, mask);
   else
-    sync_threads(ir, barrier, threads.count);
+    sync_threads(ir, barrier, threads.of_block());
 }
 
 /// Two folds in a row use different memory: before a thread writes to the first again, all have passed the second's barrier, after they

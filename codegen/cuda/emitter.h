@@ -28,11 +28,12 @@ struct Row {
   Value warp;    ///< i64, within the row
   Value mask;    ///< i32: the row's threads of this warp
   Value first;   ///< i32: the first of those
-  Value barrier; ///< i32: the row's own, where it has more than one warp, all in one block
+  Value barrier; ///< i32: the row's own in its block, where it has more than one warp there
   Value shared;  ///< where partial sums of several warps meet; null: one warp
 
-  /// Waits for all threads of the row.
+  /// Waits for all threads of the row, or for those in the same block.
   void sync(Ir &) const;
+  void sync_block(Ir &) const;
 };
 
 class Emitter : public nest::Emitter {
@@ -74,22 +75,33 @@ private:
   bool moves_vectors(const View &view) const;
   bool whole_vectors() const;
   unsigned alignment_of(const View &view) const;
+  unsigned row_alignment(size_t view) const;
   Value own_address(const View &view, size_t index, const Frame &frame, int group);
   Value record_address(Value at, int group);
   unsigned record_alignment(unsigned alignment) const;
 
   void make_staging();
   void take_stage(Value stage);
-  void fetch_first(Value item, Value step);
-  Value fetch_next(Value item, Value step, Value stage);
+  nest::Values fetch_first(Value item, Value step);
+  nest::Values fetch_next(Value item, Value step, mlir::ValueRange carried);
   void fetch_common();
   void fetch(Value item);
-  void copy_runs(int tensor, size_t depth, Frame frame);
+  void copy_staged(bool every_row, const Frame &frame);
+  void for_runs(int tensor, size_t depth, const Frame &frame, const std::function<void(const Frame &run)> &body);
+  void for_blocks(const Frame &run, const std::function<void(const Frame &block, Value left)> &body);
   void copy_block(int tensor, const Frame &frame, Value active);
+
+  // bulk_copy.cpp
+  void by_copier(const std::function<void()> &body);
+  void open_stages();
+  void leave_stage();
+  void clear_ends(bool every_row);
+  void copy_in_bulk(int tensor, const Frame &run);
 
   Row row;
   const Staging staging;
   Value stages;            ///< where the row has them in shared memory
+  Value mbarrier;          ///< of the stage that is taken, where it is filled in bulk
   std::vector<int> staged; ///< by tensor: its view there; -1: it is read where it is
   const Keep keep;
   const int blocks;

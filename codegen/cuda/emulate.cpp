@@ -47,6 +47,11 @@ std::optional<cuda::Meeting> meeting_of(mlir::Operation *op) {
       .Case([](NVVM::ClusterWaitOp) { return cuda::Meeting::cluster_wait; })
       .Case([](NVVM::CpAsyncCommitGroupOp) { return cuda::Meeting::copy_group; })
       .Case([](NVVM::CpAsyncWaitGroupOp) { return cuda::Meeting::copy_wait; })
+      .Case([](NVVM::MBarrierInitOp) { return cuda::Meeting::mbarrier; })
+      .Case([](NVVM::MBarrierExpectTxOp) { return cuda::Meeting::bytes; })
+      .Case([](NVVM::MBarrierArriveOp) { return cuda::Meeting::arrival; })
+      .Case([](NVVM::MBarrierTryWaitOp) { return cuda::Meeting::byte_wait; })
+      .Case([](NVVM::FenceProxyOp) { return cuda::Meeting::fence; })
       .Default([](mlir::Operation *) { return Found(); });
 }
 
@@ -76,6 +81,8 @@ public:
       Value bytes = constant(copy.getSize());
       return call(ir, nothing, cuda::emulated_copy, {copy.getDst(), copy.getSrc(), bytes, copy.getCpSize() ? copy.getCpSize() : bytes});
     }
+    if (auto copy = mlir::dyn_cast<NVVM::CpAsyncBulkGlobalToSharedClusterOp>(op))
+      return call(ir, nothing, cuda::emulated_bulk_copy, {copy.getDstMem(), copy.getSrcMem(), copy.getSize(), copy.getMbar()});
     if (auto narrow = mlir::dyn_cast<arith::TruncFOp>(op); narrow && mlir::getElementTypeOrSelf(narrow.getType()).isBF16())
       return arith::BitcastOp::create(ir, narrow.getType(), nest::narrow(ir, narrow.getIn(), DType::bf16, host_target())).getResult();
     if (auto unknown = mlir::dyn_cast<LLVM::InlineAsmOp>(op))
@@ -108,6 +115,18 @@ private:
       return call(ir, nothing, cuda::emulated_copy_group, number);
     if (auto wait = mlir::dyn_cast<NVVM::CpAsyncWaitGroupOp>(op))
       return call(ir, nothing, cuda::emulated_copy_wait, {number, constant(wait.getN())});
+    if (auto made = mlir::dyn_cast<NVVM::MBarrierInitOp>(op))
+      return call(ir, nothing, cuda::emulated_mbarrier, {number, made.getAddr(), made.getCount()});
+    if (auto expected = mlir::dyn_cast<NVVM::MBarrierExpectTxOp>(op))
+      return call(ir, nothing, cuda::emulated_bytes, {number, expected.getAddr(), expected.getTxcount()});
+    if (auto arrival = mlir::dyn_cast<NVVM::MBarrierArriveOp>(op))
+      return call(ir, nothing, cuda::emulated_arrival, {number, arrival.getAddr()});
+    if (auto wait = mlir::dyn_cast<NVVM::MBarrierTryWaitOp>(op)) {
+      call(ir, nothing, cuda::emulated_byte_wait, {number, wait.getAddr(), wait.getStateOrPhase()});
+      return ir.boolean(true);
+    }
+    if (mlir::isa<NVVM::FenceProxyOp>(op))
+      return call(ir, nothing, cuda::emulated_fence, number);
     auto shuffle = mlir::cast<NVVM::ShflOp>(op);
     const mlir::Type type = shuffle.getVal().getType();
     const auto exchange = shuffle.getKind() == NVVM::ShflKind::bfly ? cuda::Exchange::by_xor : cuda::Exchange::by_lane;

@@ -85,6 +85,35 @@ void emulated_copy_wait(uint32_t meeting, uint32_t pending) {
     current->threads.wait_for_copies(pending);
 }
 
+void emulated_mbarrier(uint32_t meeting, const void *at, uint32_t arrivals) {
+  if (!current->threads.passes(meeting))
+    current->threads.init_mbarrier(static_cast<const char *>(at), arrivals);
+}
+
+void emulated_bytes(uint32_t meeting, const void *at, uint32_t bytes) {
+  if (!current->threads.passes(meeting))
+    current->threads.expect_bytes(static_cast<const char *>(at), bytes);
+}
+
+void emulated_arrival(uint32_t meeting, const void *at) {
+  if (!current->threads.passes(meeting))
+    current->threads.arrive_at_mbarrier(static_cast<const char *>(at));
+}
+
+void emulated_byte_wait(uint32_t meeting, const void *at, uint32_t parity) {
+  if (!current->threads.passes(meeting))
+    current->threads.wait_for_mbarrier(static_cast<const char *>(at), parity);
+}
+
+void emulated_bulk_copy(void *to, const void *from, uint32_t bytes, const void *mbarrier) {
+  current->threads.begin_bulk_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes}, static_cast<const char *>(mbarrier));
+}
+
+void emulated_fence(uint32_t meeting) {
+  if (!current->threads.passes(meeting))
+    current->threads.fence_async_proxy();
+}
+
 void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how) {
   current->threads.access(static_cast<const char *>(at), bytes, alignment, how);
 }

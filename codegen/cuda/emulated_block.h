@@ -31,6 +31,14 @@ void emulated_cluster_wait(uint32_t meeting);
 void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist);
 void emulated_copy_group(uint32_t meeting);
 void emulated_copy_wait(uint32_t meeting, uint32_t pending);
+/// Of an mbarrier: makes it, announces bytes to its phase, arrives there, waits for the end of a phase; begins to copy such bytes; orders
+/// copies after what the thread knows to have been done.
+void emulated_mbarrier(uint32_t meeting, const void *at, uint32_t arrivals);
+void emulated_bytes(uint32_t meeting, const void *at, uint32_t bytes);
+void emulated_arrival(uint32_t meeting, const void *at);
+void emulated_byte_wait(uint32_t meeting, const void *at, uint32_t parity);
+void emulated_bulk_copy(void *to, const void *from, uint32_t bytes, const void *mbarrier);
+void emulated_fence(uint32_t meeting);
 /// Before each load and store. Does not return where the access is wrong.
 void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how);
 

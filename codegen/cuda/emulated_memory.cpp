@@ -54,7 +54,8 @@ bool is_element(int64_t place, const std::vector<std::pair<int64_t, int64_t>> &s
 } // namespace
 
 EmulatedMemory::EmulatedMemory(const EmulatedKernel &kernel, const nf_kernel_args &args, const char *shared, int64_t shared_stride)
-    : row_threads(kernel.threads), block_threads(kernel.threads * kernel.rows), alone(kernel.cluster == 1) {
+    : row_threads(kernel.threads), block_threads(kernel.threads * kernel.rows), threads(block_threads * kernel.cluster),
+      alone(kernel.cluster == 1) {
   for (int32_t t = 0; t < kernel.tensors; ++t)
     if (kernel.tensor[t].element_bytes && args.tensors[t])
       add_tensor(kernel, kernel.tensor[t], size_t(t), args);
@@ -138,6 +139,8 @@ std::string EmulatedMemory::outside(const char *at, int64_t bytes) const {
 }
 
 std::string EmulatedMemory::name_of(const Access &access) const {
+  if (access.thread >= threads)
+    return "a bulk copy";
   const int64_t local = access.thread % block_threads;
   return llvm::formatv("{0}row {1} thread {2}", alone ? "" : "block " + std::to_string(access.block + access.thread / block_threads) + " ",
                        local / row_threads, local % row_threads);

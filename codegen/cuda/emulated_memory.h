@@ -38,8 +38,8 @@ private:
 
   std::string name_of(const Access &) const;
 
-  const int64_t row_threads, block_threads;
-  const bool alone; ///< a block is a cluster by itself
+  const int64_t row_threads, block_threads, threads; ///< of a row, a block, all that run together; further ones copy in bulk
+  const bool alone;                                  ///< a block is a cluster by itself
   std::vector<Region> regions;
 };
 

@@ -7,7 +7,6 @@
 namespace normforge::cuda {
 namespace {
 
-constexpr size_t kStackBytes = 64 << 10;
 constexpr size_t kSharedAlignment = 16;
 constexpr uint32_t kAbsent = ~0u;
 
@@ -27,7 +26,8 @@ EmulatedThreads::EmulatedThreads(const EmulatedKernel &kernel, const nf_kernel_a
       shared_stride((size_t(kernel.shared_bytes) / kSharedAlignment + (kernel.cluster > 1 ? 2 : 1)) * kSharedAlignment),
       shared(shared_stride * size_t(kernel.cluster)), fibers(size_t(kernel.cluster * block_threads)),
       stacks(new char[fibers.size() * kStackBytes]), clocks(fibers.size()), memory(kernel, args, shared.data(), int64_t(shared_stride)),
-      copies(fibers.size(), shared.data(), int64_t(shared_stride) * kernel.cluster), cluster(size_t(kernel.cluster), block_threads) {}
+      copies(fibers.size(), shared.data(), int64_t(shared_stride) * kernel.cluster), mbarriers(fibers.size()),
+      cluster(size_t(kernel.cluster), block_threads) {}
 
 bool EmulatedThreads::run(uint32_t block, Order &order) {
   first = block;
@@ -35,6 +35,7 @@ bool EmulatedThreads::run(uint32_t block, Order &order) {
   cluster.start();
   memory.start_block();
   copies.start_block();
+  mbarriers.start_block();
   for (size_t i = 0; i < fibers.size(); ++i)
     prepare(i);
   do {
@@ -45,6 +46,8 @@ bool EmulatedThreads::run(uint32_t block, Order &order) {
         return false;
     }
   } while (release());
+  if (all_ended() && mbarriers.unfinished())
+    what = std::string(kernel.name) + ": block " + std::to_string(first) + " ends while an mbarrier counts what nobody has waited for";
   if (const auto late = cluster.late_reach(clocks); late && all_ended())
     what = place_of(late->first) + "reaches into the shared memory of block " + std::to_string(late->second) +
            " of its cluster, which may have ended";
@@ -55,6 +58,9 @@ std::string EmulatedThreads::fault() const {
   if (!what.empty())
     return what;
   const auto waiting = std::ranges::find_if(fibers, [](const Fiber &fiber) { return fiber.state != Fiber::ended; });
+  if (waiting->state == Fiber::at_mbarrier)
+    return place_of(size_t(waiting - fibers.begin())) + "waits at an mbarrier for a phase that never ends: it lacks " +
+           mbarriers.lack(uint32_t(waiting - fibers.begin()));
   return place_of(size_t(waiting - fibers.begin())) + "waits for threads that never come to its " +
          (waiting->state == Fiber::at_cluster   ? std::string("cluster")
           : waiting->state == Fiber::at_barrier ? "barrier " + std::to_string(waiting->barrier)
@@ -72,38 +78,10 @@ void EmulatedThreads::wait(Fiber::State state) {
   swapcontext(&fiber.context, &scheduler);
 }
 
-void EmulatedThreads::access(const char *at, uint32_t bytes, uint32_t alignment, AccessKind how) {
-  const char *stack = stacks.get() + running * kStackBytes;
-  if (at >= stack && at < stack + kStackBytes)
-    return;
-  std::string wrong = memory.access(clocks, running, at, bytes, alignment, how);
-  if (const auto rank = rank_of(at); wrong.empty() && rank && *rank != this->rank())
-    wrong = cluster.reach(clocks, running, *rank);
-  if (wrong.empty() && copies.under_way(at, bytes))
-    wrong = "touches shared memory that a copy is on its way to, before the copy has been waited for";
-  if (!wrong.empty())
-    stop(wrong);
-}
-
-/// Both ends of a copy are touched when it begins and, for all that other threads know, until it has been waited for.
-void EmulatedThreads::begin_copy(const AsyncCopy &copy) {
-  touch(copy);
-  copies.begin(running, copy);
-}
-
-void EmulatedThreads::wait_for_copies(size_t pending) {
-  for (const AsyncCopy &copy : copies.wait(running, pending))
-    touch(copy);
-}
-
-void EmulatedThreads::arrive_at_cluster() {
-  if (const std::string wrong = cluster.arrive(clocks, running); !wrong.empty())
-    stop(wrong);
-}
+void EmulatedThreads::arrive_at_cluster() { stop_if(cluster.arrive(clocks, running)); }
 
 void EmulatedThreads::wait_for_cluster() {
-  if (const std::string wrong = cluster.wait(running); !wrong.empty())
-    stop(wrong);
+  stop_if(cluster.wait(running));
   wait(Fiber::at_cluster);
 }
 
@@ -165,10 +143,9 @@ void EmulatedThreads::stop(const std::string &wrong) {
   wait(Fiber::ready);
 }
 
-void EmulatedThreads::touch(const AsyncCopy &copy) {
-  if (copy.exist)
-    access(copy.from, copy.exist, copy.bytes, AccessKind::read);
-  access(copy.to, copy.bytes, copy.bytes, AccessKind::write);
+void EmulatedThreads::stop_if(const std::string &wrong) {
+  if (!wrong.empty())
+    stop(wrong);
 }
 
 bool EmulatedThreads::release() {
@@ -179,11 +156,21 @@ bool EmulatedThreads::release() {
       any |= release_warp(i);
     else if (fibers[i].state == Fiber::at_barrier)
       any |= release_barrier(i);
-    else if (fibers[i].state == Fiber::at_cluster && cluster.pass(clocks, i)) {
+    else if (passes_alone(i)) {
       fibers[i].state = Fiber::ready;
       any = true;
     }
   return any && what.empty();
+}
+
+bool EmulatedThreads::passes_alone(uint32_t index) {
+  if (fibers[index].state == Fiber::at_cluster)
+    return cluster.pass(clocks, index);
+  std::string wrong;
+  const bool passes = fibers[index].state == Fiber::at_mbarrier && mbarriers.pass(clocks, index, wrong);
+  if (!wrong.empty())
+    what = place_of(index) + wrong;
+  return passes;
 }
 
 bool EmulatedThreads::release_barrier(uint32_t index) {

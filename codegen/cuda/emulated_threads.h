@@ -13,12 +13,13 @@
 #include "codegen/cuda/emulated_block.h"
 #include "codegen/cuda/emulated_cluster.h"
 #include "codegen/cuda/emulated_copies.h"
+#include "codegen/cuda/emulated_mbarrier.h"
 #include "codegen/cuda/emulated_memory.h"
 
 namespace normforge::cuda {
 
 struct Fiber {
-  enum State { ready, exchanging, at_barrier, at_cluster, ended } state = ready;
+  enum State { ready, exchanging, at_barrier, at_cluster, at_mbarrier, ended } state = ready;
   ucontext_t context;
   uint32_t meeting;
   uint32_t mask, value, lane; ///< of an exchange
@@ -68,6 +69,12 @@ public:
   void begin_copy(const AsyncCopy &);
   void commit_copies() { copies.commit(running); }
   void wait_for_copies(size_t pending);
+  void init_mbarrier(const char *at, uint32_t arrivals);
+  void expect_bytes(const char *at, uint32_t bytes);
+  void arrive_at_mbarrier(const char *at);
+  void wait_for_mbarrier(const char *at, uint32_t parity);
+  void begin_bulk_copy(const BulkCopy &, const char *mbarrier);
+  void fence_async_proxy() { clocks.fence(running); }
   void arrive_at_cluster();
   void wait_for_cluster();
   char *remote(const char *at, uint32_t rank);
@@ -75,6 +82,7 @@ public:
   void end_thread();
 
 private:
+  static constexpr size_t kStackBytes = 64 << 10;
   void prepare(size_t index);
   bool all_ended() const;
   template <class Condition> std::vector<uint32_t> fibers_where(const Condition &) const;
@@ -85,9 +93,13 @@ private:
   /// The start of a message about a thread.
   std::string place_of(size_t fiber) const;
   void stop(const std::string &wrong);
+  void stop_if(const std::string &wrong); ///< it is not empty
   void touch(const AsyncCopy &);
+  void use_mbarrier(const char *at);
   /// Lets those go on who have all met. False: nobody has.
   bool release();
+  /// Whether a thread goes on that does not go on with certain others.
+  bool passes_alone(uint32_t index);
   bool release_barrier(uint32_t index);
   bool release_warp(uint32_t index);
   /// The threads of a warp that meet, by lane; those that take no part: kAbsent. Empty: not all have come.
@@ -105,6 +117,7 @@ private:
   ThreadClocks clocks;
   EmulatedMemory memory;
   EmulatedCopies copies;
+  EmulatedMbarriers mbarriers;
   EmulatedCluster cluster;
   uint32_t first = 0; ///< block of the cluster
   ucontext_t scheduler;

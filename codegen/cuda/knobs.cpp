@@ -13,10 +13,12 @@ constexpr int64_t kKeep[] = {0, 1, 2};
 constexpr int64_t kBlocks[] = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
 constexpr int64_t kGrid[] = {0, 1};
 constexpr int64_t kStages[] = {1, 2, 3, 4};
+constexpr int64_t kCopy[] = {0, 1};
 constexpr int64_t kCluster[] = {1, 2, 4, 8};
 constexpr int64_t kSplit[] = {1, 2, 4, 8, 16, 32};
 constexpr std::string_view kKeepWords[] = {"reread", "shared", "registers"};
 constexpr std::string_view kGridWords[] = {"whole", "resident"};
+constexpr std::string_view kCopyWords[] = {"async", "bulk"};
 
 constexpr Knob kKnobs[] = {
     {"threads", "threads that share a row: up to a warp they shuffle, more of them meet in shared memory", kThreads, {}},
@@ -40,6 +42,11 @@ constexpr Knob kKnobs[] = {
      kStages,
      {},
      "grid"},
+    {"copy",
+     "who copies those rows: each thread what it reads, or one thread all of a row in bulk, which spares the others instructions (sm_90 "
+     "and "
+     "later)",
+     kCopy, kCopyWords, "stages"},
     {"cluster",
      "blocks of 'threads' that share a row and meet in each other's shared memory: rows that are too long for one multiprocessor",
      kCluster,
@@ -63,12 +70,14 @@ CudaMapping read_mapping(const Mapping &mapping) {
           .blocks = int(v[5]),
           .grid = Grid(v[6]),
           .stages = int(v[7]),
-          .cluster = int(v[8]),
-          .split = int(v[9])};
+          .copy = Copy(v[8]),
+          .cluster = int(v[9]),
+          .split = int(v[10])};
 }
 
 Mapping write_mapping(const CudaMapping &m) {
-  return {{m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages, m.cluster, m.split}};
+  return {
+      {m.threads, m.rows, m.vector, m.unroll, int64_t(m.keep), m.blocks, int64_t(m.grid), m.stages, int64_t(m.copy), m.cluster, m.split}};
 }
 
 CudaMapping with_choices(const CudaMapping &mapping, const MappingChoices &settled) {

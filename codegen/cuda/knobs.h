@@ -8,13 +8,16 @@
 namespace normforge::cuda {
 
 std::span<const Knob> mapping_knobs();
-constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 9; ///< rows of the table
+constexpr size_t kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 10; ///< rows of the table
 
 /// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
 enum class Keep { reread, shared, registers };
 
 /// Blocks of a launch: as many as there are rows for, or as many as multiprocessors hold at once.
 enum class Grid { whole, resident };
+
+/// What copies rows ahead: each thread what it reads itself (cp.async), or one thread whole runs (cp.async.bulk).
+enum class Copy { async, bulk };
 
 struct CudaMapping {
   int threads; ///< of a row in one block, or of a tile where the contiguous axis is kept
@@ -24,7 +27,8 @@ struct CudaMapping {
   Keep keep;
   int blocks; ///< that a multiprocessor has registers for, at least
   Grid grid;
-  int stages;  ///< rows that are in shared memory or on their way there; 1: each is read from global memory when it is wanted
+  int stages; ///< rows that are in shared memory or on their way there; 1: each is read from global memory when it is wanted
+  Copy copy;
   int cluster; ///< blocks that share a row
   int split;   ///< parts of a row, each with threads of its own; 1: rows stay whole
 };

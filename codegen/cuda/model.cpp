@@ -62,6 +62,7 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
                       .blocks = 1,
                       .grid = Grid::whole,
                       .stages = 1,
+                      .copy = Copy::async,
                       .cluster = 1,
                       .split = 1};
   mapping = with_choices(mapping, settled);

@@ -20,9 +20,7 @@ void Emitter::for_items(const std::function<void(Value item)> &body) {
     return ir.when(ir.is(arith::CmpIPredicate::slt, item, end), [&] { body(item); });
   Value step = ir.mul(of_clusters(block_count(ir)), rows);
   const bool stages = !staging.tensors.empty();
-  if (stages)
-    fetch_first(item, step);
-  auto loop = mlir::scf::ForOp::create(ir, item, end, step, stages ? nest::Values{ir.i64(0)} : nest::Values());
+  auto loop = mlir::scf::ForOp::create(ir, item, end, step, stages ? fetch_first(item, step) : nest::Values());
   mlir::OpBuilder::InsertionGuard guard(ir);
   ir.setInsertionPointToStart(loop.getBody());
   // The addresses of all that a thread reads are the same for every row but for the row's own place: computed once, they would take its
@@ -30,7 +28,7 @@ void Emitter::for_items(const std::function<void(Value item)> &body) {
   place(opaque(ir, row.local));
   if (!stages)
     return body(loop.getInductionVar());
-  Value next = fetch_next(loop.getInductionVar(), step, loop.getRegionIterArg(0));
+  const nest::Values next = fetch_next(loop.getInductionVar(), step, loop.getRegionIterArgs());
   body(loop.getInductionVar());
   mlir::scf::YieldOp::create(ir, next);
 }

@@ -13,6 +13,7 @@
 #include "llvm/Transforms/Utils/BypassSlowDivision.h"
 #include "llvm/Transforms/Utils/IntegerDivision.h"
 
+#include "codegen/cuda/async_copy.h"
 #include "codegen/nest/optimize.h"
 #include "dsl/error.h"
 
@@ -20,6 +21,7 @@ namespace normforge::cuda {
 namespace {
 
 constexpr char kTriple[] = "nvptx64-nvidia-cuda";
+constexpr char kBulkFeature[] = "+ptx80"; ///< the first version of PTX that has bulk copies
 
 llvm::TargetMachine &machine_for(const Target &target) {
   static std::once_flag initialized;
@@ -29,7 +31,7 @@ llvm::TargetMachine &machine_for(const Target &target) {
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
   });
-  return nest::target_machine(target, kTriple);
+  return nest::target_machine(target, kTriple, std::nullopt, target.level >= kBulkCopies ? kBulkFeature : "");
 }
 
 /// Divides by shifts and subtractions, or in 32 bits where both numbers fit: ptxas calls a function for 64, and a call spills registers.

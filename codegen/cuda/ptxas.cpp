@@ -13,7 +13,7 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include "codegen/cuda/threads.h"
+#include "codegen/cuda/async_copy.h"
 #include "dsl/error.h"
 
 namespace normforge {
@@ -85,7 +85,7 @@ int64_t widest_load(const std::string &ptx, const std::string &symbol) {
   const std::string body = ptx.substr(begin, end - begin);
   static const std::regex load("ld\\.global(?:\\.[a-z]+)*(?:\\.v([248]))?\\.[bf](\\d+)");
   static const std::regex copy("cp\\.async\\.c[ag]\\.shared\\.global [^;]*, (4|8|16)[,;]");
-  int64_t widest = 0;
+  int64_t widest = body.find("cp.async.bulk.") == body.npos ? 0 : cuda::kBulkPiece; // at least
   for (std::sregex_iterator at(body.begin(), body.end(), copy); at != std::sregex_iterator(); ++at)
     widest = std::max<int64_t>(widest, std::stoll((*at)[1]));
   for (std::sregex_iterator at(body.begin(), body.end(), load); at != std::sregex_iterator(); ++at)

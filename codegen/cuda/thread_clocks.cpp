@@ -3,47 +3,75 @@
 #include <algorithm>
 
 namespace normforge::cuda {
+namespace {
+
+using Epochs = std::vector<uint32_t>;
+
+void raise(Epochs &all, const Epochs &seen) {
+  all.resize(std::max(all.size(), seen.size()));
+  std::ranges::transform(seen, all, all.begin(), [](uint32_t a, uint32_t b) { return std::max(a, b); });
+}
+
+/// Those who know the same share it.
+ThreadClocks::Known both(const ThreadClocks::Known &a, const ThreadClocks::Known &b) {
+  if (!a || !b || a == b)
+    return a ? a : b;
+  auto all = std::make_shared<Epochs>(*a);
+  raise(*all, *b);
+  return *all == *b ? b : all;
+}
+
+} // namespace
 
 void ThreadClocks::start(uint32_t next) {
   block = next;
-  const auto nothing = std::make_shared<const std::vector<uint32_t>>(clocks.size(), 0);
-  for (Clock &clock : clocks)
-    clock = {nothing, 1};
+  clocks.assign(own, {std::make_shared<const Epochs>(own, 0), {}, 1});
 }
 
 void ThreadClocks::meet(std::span<const uint32_t> threads) {
-  auto all = std::make_shared<std::vector<uint32_t>>(*clocks[threads.front()].seen);
-  const std::vector<uint32_t> *last = clocks[threads.front()].seen.get();
+  auto all = std::make_shared<Epochs>(*clocks[threads.front()].seen);
+  const Epochs *last = clocks[threads.front()].seen.get();
+  Known fenced;
   for (uint32_t thread : threads)
     if (const auto &seen = *clocks[thread].seen; &seen != last) { // threads that have met before share what they know
-      std::ranges::transform(*all, seen, all->begin(), [](uint32_t a, uint32_t b) { return std::max(a, b); });
+      raise(*all, seen);
       last = &seen;
     }
-  for (uint32_t thread : threads)
+  for (uint32_t thread : threads) {
     (*all)[thread] = clocks[thread].epoch;
+    fenced = both(fenced, clocks[thread].fenced);
+  }
   for (uint32_t thread : threads)
-    clocks[thread] = {all, clocks[thread].epoch + 1};
+    clocks[thread] = {all, fenced, clocks[thread].epoch + 1};
 }
 
 ThreadClocks::Known ThreadClocks::arrive(uint32_t thread) {
-  auto known = std::make_shared<std::vector<uint32_t>>(*clocks[thread].seen);
+  auto known = std::make_shared<Epochs>(*clocks[thread].seen);
+  known->resize(std::max<size_t>(known->size(), thread + 1));
   (*known)[thread] = clocks[thread].epoch++;
   return known;
 }
 
 ThreadClocks::Known ThreadClocks::all_of(std::span<const Known> arrived, size_t threads) {
-  auto all = std::make_shared<std::vector<uint32_t>>(threads, 0);
+  auto all = std::make_shared<Epochs>(threads, 0);
   for (const Known &known : arrived)
-    std::ranges::transform(*all, *known, all->begin(), [](uint32_t a, uint32_t b) { return std::max(a, b); });
+    raise(*all, *known);
   return all;
 }
 
 void ThreadClocks::join(uint32_t thread, const Known &all) {
-  Known &seen = clocks[thread].seen;
+  clocks[thread].seen = both(clocks[thread].seen, all);
   ++clocks[thread].epoch;
-  auto both = all_of(std::vector{seen, all}, threads());
-  seen = *both == *all ? all : both;
 }
+
+uint32_t ThreadClocks::add() {
+  clocks.push_back({std::make_shared<const Epochs>(), {}, 1});
+  return uint32_t(clocks.size()) - 1;
+}
+
+void ThreadClocks::fence(uint32_t thread) { clocks[thread].fenced = arrive(thread); }
+
+void ThreadClocks::follow_fenced(uint32_t engine, uint32_t thread) { join(engine, clocks[thread].fenced); }
 
 void AccessHistory::forget() {
   std::ranges::fill(cells, Cell());
@@ -58,7 +86,7 @@ std::optional<AccessHistory::Conflict> AccessHistory::unordered_read(const Cell 
     return std::nullopt;
   if (cell.read.block != block || !cell.several)
     return clocks.before(cell.read, thread) ? std::nullopt : std::optional(Conflict{cell.read, false});
-  const std::vector<uint32_t> &epochs = readers[cell.several - 1];
+  const Epochs &epochs = readers[cell.several - 1];
   for (uint32_t other = 0; other < epochs.size(); ++other)
     if (const Access read{block, other, epochs[other]}; read.epoch && !clocks.before(read, thread))
       return Conflict{read, false};
@@ -80,11 +108,13 @@ std::optional<AccessHistory::Conflict> AccessHistory::record(size_t number, cons
       cell.elsewhere = cell.read.block;
     cell.read = me, cell.several = 0;
   } else if (cell.several) {
-    readers[cell.several - 1][thread] = me.epoch;
+    Epochs &epochs = readers[cell.several - 1];
+    epochs.resize(std::max<size_t>(epochs.size(), thread + 1));
+    epochs[thread] = me.epoch;
   } else if (cell.read.thread == thread) {
     cell.read = me;
   } else {
-    std::vector<uint32_t> &epochs = readers.emplace_back(clocks.threads());
+    Epochs &epochs = readers.emplace_back(clocks.threads());
     epochs[cell.read.thread] = cell.read.epoch, epochs[thread] = me.epoch;
     cell.several = uint32_t(readers.size());
   }

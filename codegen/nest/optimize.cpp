@@ -23,7 +23,8 @@
 
 namespace normforge::nest {
 
-llvm::TargetMachine &target_machine(const Target &target, const char *triple, std::optional<llvm::CodeModel::Model> model) {
+llvm::TargetMachine &target_machine(const Target &target, const char *triple, std::optional<llvm::CodeModel::Model> model,
+                                    const char *features) {
   thread_local std::map<const Target *, std::unique_ptr<llvm::TargetMachine>> machines;
   std::unique_ptr<llvm::TargetMachine> &machine = machines[&target];
   if (!machine) {
@@ -34,7 +35,7 @@ llvm::TargetMachine &target_machine(const Target &target, const char *triple, st
       throw InternalError("no code generator for " + std::string(triple) + " in LLVM: " + error);
     llvm::TargetOptions options;
     options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-    machine.reset(found->createTargetMachine(parsed, llvm::StringRef(target.cpu), "", options, llvm::Reloc::PIC_, model,
+    machine.reset(found->createTargetMachine(parsed, llvm::StringRef(target.cpu), features, options, llvm::Reloc::PIC_, model,
                                              llvm::CodeGenOptLevel::Default));
     internal_check(machine != nullptr);
   }

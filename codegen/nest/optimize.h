@@ -12,8 +12,9 @@
 namespace normforge::nest {
 
 /// The machine of `target`, made once for each thread: that takes longer than a small kernel. No fusing of multiplies with adds. LLVM knows
-/// the code generator of `triple` already.
-llvm::TargetMachine &target_machine(const Target &target, const char *triple, std::optional<llvm::CodeModel::Model> = std::nullopt);
+/// the code generator of `triple` already. `features`: beside those of the target's CPU.
+llvm::TargetMachine &target_machine(const Target &target, const char *triple, std::optional<llvm::CodeModel::Model> = std::nullopt,
+                                    const char *features = "");
 
 /// Tidies every function in place.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine);

@@ -196,7 +196,7 @@ TEST(EmulatedBlock, WhatIsLeftOutIsPassed) {
   EXPECT_EQ(fault_of(kernel), "");
   EXPECT_EQ(got, 1u);
   const std::vector<MeetingPoint> points = take_meeting_points();
-  ASSERT_EQ(points.size(), 7u);
+  ASSERT_EQ(points.size(), std::size(TestKernel(1).kinds));
   EXPECT_TRUE(points[0].kernel == "test" && points[0].kind == "shuffle" && points[0].reached);
   EXPECT_TRUE(points[1].kind == "warp barrier" && !points[1].reached);
   EXPECT_TRUE(points[2].kind == "barrier" && points[2].number == 2 && points[2].reached);

@@ -85,6 +85,27 @@ TEST(Grid, RowsAreCopiedAhead) {
   expect_same_bits("softmax rows=29 cols=40 x=f16", {"grid=resident stages=2 threads=4 rows=4 vector=4 blocks=2"});
 }
 
+TEST(Grid, RowsAreCopiedAheadInBulk) {
+  expect_same_bits("layer_norm rows=13 cols=96 x=f32",
+                   {"grid=resident stages=2 copy=bulk blocks=1", "grid=resident stages=3 copy=bulk keep=reread",
+                    "grid=resident stages=4 copy=bulk keep=shared rows=1 vector=8"});
+  expect_same_bits("rms_norm rows=11 cols=520 x=bf16 gamma=f32", // the last block of lanes is not full
+                   {"grid=resident stages=2 copy=bulk threads=64 rows=1 vector=4 keep=reread blocks=1",
+                    "grid=resident stages=3 copy=bulk threads=64 rows=2 vector=8 blocks=2"});
+  expect_same_bits("add_rms_norm rows=9 cols=72 x=f16 residual=f32",
+                   {"grid=resident stages=2 copy=bulk blocks=1", "grid=resident stages=4 copy=bulk blocks=1 keep=reread"});
+  expect_same_bits("softmax rows=29 cols=40 x=f16", {"grid=resident stages=2 copy=bulk threads=4 rows=4 vector=4 blocks=2"});
+  expect_same_bits("layer_norm rows=5 cols=30 x=f64", {"grid=resident stages=3 copy=bulk threads=4 rows=4 vector=16 blocks=2 keep=reread"});
+  expect_same_bits("group_norm batch=4 group=3 sub=4 space=24 x=bf16 gamma=f32", {"grid=resident stages=2 copy=bulk keep=reread blocks=1"});
+}
+
+TEST(Grid, RowsOfAClusterAreCopiedInBulk) {
+  expect_same_bits("rms_norm rows=5 cols=2056 x=bf16 gamma=f32 outputs=y",
+                   {"threads=32 rows=1 cluster=2 vector=8 grid=resident stages=3 copy=bulk blocks=4",
+                    "threads=32 rows=1 cluster=4 vector=4 grid=resident stages=2 copy=bulk blocks=1"});
+  expect_same_bits("softmax rows=4 cols=1500 x=f32", {"threads=32 rows=1 cluster=2 vector=16 grid=resident stages=2 copy=bulk blocks=1"});
+}
+
 TEST(Grid, BlocksOfAClusterShareARow) {
   expect_same_bits("layer_norm rows=3 cols=1000 x=f32",
                    {"threads=32 rows=1 cluster=2 vector=8 blocks=1", "threads=32 rows=1 cluster=4 vector=4 blocks=1",
@@ -116,6 +137,17 @@ TEST(Grid, WhatCannotBeCopiedAheadIsRefused) {
       Subject("rms_norm rows=2 cols=32768 x=f32").refusal("grid=resident stages=2 keep=reread"),
       "schedule: stages=2 rows=1: the rows that are copied ahead take 393216 bytes of shared memory, of which a block has 232192; use "
       "fewer of either");
+}
+
+TEST(Grid, WhatCannotBeCopiedInBulkIsRefused) {
+  const Subject subject("rms_norm rows=11 cols=520 x=bf16");
+  EXPECT_EQ(subject.refusal("copy=bulk"),
+            "schedule: copy=bulk: stages=1 copies no rows; use stages=2 or more with grid=resident, or copy=async");
+  EXPECT_EQ(subject.refusal("grid=resident stages=2 copy=bulk blocks=1"), "");
+  EXPECT_EQ(subject.refusal("grid=resident stages=2 copy=bulk blocks=1", "sm_89"),
+            "schedule: copy=bulk: sm_89 has no bulk copies, which sm_90 and later have; use copy=async");
+  EXPECT_EQ(Subject("rms_norm rows=11 cols=516 x=bf16").refusal("grid=resident stages=2 copy=bulk vector=8 blocks=1"),
+            "schedule: copy=bulk: a row of x has 1032 bytes, no multiple of 16; use copy=async");
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <string>
 
 #include "codegen/cuda/emulated_block.h"
@@ -16,13 +17,14 @@ constexpr uint32_t kWholeWarp = ~0u;
 /// x[3, 4] with rows 6 elements apart, y[3, 4] dense, both f32; a workspace of 8 bytes.
 struct TestKernel {
   EmulatedKernel facts{};
-  Meeting kinds[7] = {Meeting::shuffle,         Meeting::warp,        Meeting::barrier, Meeting::copy_group, Meeting::copy_wait,
-                      Meeting::cluster_arrival, Meeting::cluster_wait};
+  Meeting kinds[12] = {Meeting::shuffle,         Meeting::warp,         Meeting::barrier,  Meeting::copy_group, Meeting::copy_wait,
+                       Meeting::cluster_arrival, Meeting::cluster_wait, Meeting::mbarrier, Meeting::bytes,      Meeting::arrival,
+                       Meeting::byte_wait,       Meeting::fence};
 
   explicit TestKernel(int64_t cluster) {
     std::strcpy(facts.name, "test");
     facts.threads = kThreads, facts.rows = 1, facts.cluster = cluster, facts.shared_bytes = kThreads * sizeof(uint32_t);
-    facts.tensors = 2, facts.buffers = 1, facts.meetings = 7;
+    facts.tensors = 2, facts.buffers = 1, facts.meetings = std::size(kinds);
     for (const bool output : {false, true}) {
       std::strcpy(facts.tensor[output].name, output ? "y" : "x");
       facts.tensor[output].element_bytes = 4, facts.tensor[output].rank = 2, facts.tensor[output].axes[1] = 1;
