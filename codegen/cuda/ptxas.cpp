@@ -23,6 +23,7 @@ constexpr int64_t kRegisters = 64 << 10;     ///< of a multiprocessor
 constexpr int64_t kRegisterUnit = 256;       ///< what a warp's registers are rounded up to
 constexpr int64_t kReservedShared = 1 << 10; ///< of each block
 constexpr int64_t kMostBlocks = 16;          ///< of a multiprocessor: 32 where it holds 64 warps
+constexpr int64_t kOfCluster = 18;           ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
 
 /// A file of its own, gone with the object.
 class Temporary {
@@ -93,14 +94,15 @@ int64_t widest_load(const std::string &ptx, const std::string &symbol) {
   return widest;
 }
 
-/// How many warps of a step fit a multiprocessor at once.
+/// How many warps of a step fit a multiprocessor at once. Blocks of a cluster start together in one GPC, which holds whole clusters alone
+/// (CUDA C++ Programming Guide, thread block clusters): what is left over of it does nothing.
 int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gpu) {
   const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
   const int64_t rounded = (registers * cuda::kWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
   const int64_t blocks = std::min({gpu.warps / warps, kRegisters / (rounded * warps),
                                    (gpu.shared_bytes + kReservedShared) / (launch.shared_bytes + kReservedShared),
                                    gpu.warps == 64 ? 2 * kMostBlocks : kMostBlocks});
-  return blocks * warps;
+  return blocks * kOfCluster / launch.cluster * launch.cluster * warps / kOfCluster;
 }
 
 } // namespace

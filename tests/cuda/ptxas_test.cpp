@@ -1,12 +1,15 @@
 // ptxas, where there is one, assembles the kernels for the architecture that they are for. No kernel spills registers, uses local memory,
 // or loads less at once than its schedule promises.
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "codegen/resources.h"
 #include "tests/cuda/variants.h"
+#include "tests/package/temporary.h"
 
 namespace normforge::testing {
 namespace {
@@ -37,6 +40,36 @@ TEST(Ptxas, AssemblesEveryVariantWithoutSpills) {
       EXPECT_EQ(threads, step.launch.threads * step.launch.rows);
     }
   });
+}
+
+/// The column `warps` of a kernel that an assembler gives so many registers.
+std::string warps_of(const Launch &launch, int registers) {
+  const TemporaryDirectory directory;
+  const std::string ptxas = directory / "ptxas";
+  std::ofstream(ptxas) << "#!/bin/sh\necho \"Compiling entry function 'kernel' for 'sm_90'\"\necho 'Used " << registers << " registers'\n";
+  std::filesystem::permissions(ptxas, std::filesystem::perms::owner_all);
+  const char *named = std::getenv("NORMFORGE_PTXAS");
+  const std::string before = named ? named : "";
+  ::setenv("NORMFORGE_PTXAS", ptxas.c_str(), 1);
+  const Kernel kernel{.object = ".entry kernel()", .steps = {{.symbol = "kernel", .launch = launch}}};
+  std::istringstream table(resource_table(kernel, find_target("sm_90")));
+  named ? ::setenv("NORMFORGE_PTXAS", before.c_str(), 1) : ::unsetenv("NORMFORGE_PTXAS");
+  std::string line, word;
+  std::getline(table, line);
+  for (int column = 0; column < 7; ++column)
+    table >> word;
+  return word;
+}
+
+TEST(Ptxas, OccupancyByRegistersSharedMemoryAndClusters) {
+  EXPECT_EQ(warps_of({.threads = 256, .rows = 1}, 32), "64/64");
+  EXPECT_EQ(warps_of({.threads = 32, .rows = 8}, 64), "32/64");
+  EXPECT_EQ(warps_of({.threads = 32, .rows = 1}, 16), "32/64"); // blocks
+  EXPECT_EQ(warps_of({.threads = 256, .rows = 1, .shared_bytes = 100 << 10}, 32), "16/64");
+  // Of 18 multiprocessors that hold a block of 32 warps each, 16 have whole clusters of 4.
+  EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 2}, 64), "32/64");
+  EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 4}, 64), "28/64");
+  EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 8}, 32), "56/64");
 }
 
 } // namespace
