@@ -60,6 +60,18 @@ void add_peaks(ReferenceArray &x, DType dtype, int lanes) {
   }
 }
 
+/// Two of three ragged rows are whole, so that each lane counts in some; three, since the alignments of rows have periods of powers of two.
+void fill_rows(const Problem &problem, const std::vector<int64_t> &extents, ReferenceInputs &inputs) {
+  const Program &program = problem.norm->program;
+  for (size_t axis = 0; axis < program.axes.size(); ++axis)
+    if (const int length = program.axes[axis].length; length >= 0) {
+      std::vector<double> &lengths = inputs.tensors.at(program.tensors[size_t(length)].name).values;
+      for (size_t row = 0; row < lengths.size(); ++row)
+        if (row % 3 != 2)
+          lengths[row] = double(extents[axis]);
+    }
+}
+
 /// A kernel with the calls that it is tried on: aligned and not, apart and with an output in the memory of an input, and on zeros.
 class Subject {
 public:
@@ -67,6 +79,7 @@ public:
       : problem(problem), shared(in_place(problem)), extents(extents), inputs(make_inputs(problem, extents, {.seed = 7, .mean = 0.5})),
         kernel(compile_for_emulator(make_sweep_plan(problem), schedule, find_target("sm_90"), "kernel")) {
     const Tensor &x = problem.norm->program.tensors.front();
+    fill_rows(problem, extents, inputs);
     zeros = inputs;
     for (size_t i = 0; double &value : zeros.tensors.at(x.name).values)
       value = std::popcount(i++) % 2 ? 0.0 : -0.0;
