@@ -2,11 +2,13 @@
 a case on the driver's stream; most go into a CUDA graph, so that the GPU's time is measured and not Python's."""
 
 import importlib
+import importlib.metadata
 
 from cases import BYTES
 from driver import GpuError
 
-PEERS = ("eager", "compile", "triton", "quack", "liger")
+PEERS = {"eager": "torch", "compile": "torch", "triton": "triton", "quack": "quack", "liger": "liger_kernel"}  # and their modules
+PACKAGES = ("torch", "triton", "quack-kernels", "nvidia-cutlass-dsl", "liger-kernel")
 
 
 class Absent(Exception):
@@ -51,11 +53,10 @@ class Memory:
 
 
 class Peer:
-    """A contestant that is a function of PyTorch tensors."""
+    """A contestant that is a function of PyTorch tensors. The driver's stream is PyTorch's current one, and nothing wants gradients."""
 
-    def __init__(self, name, driver, torch):
-        self.name, self.driver, self.torch = name, driver, torch
-        self.stream = torch.cuda.ExternalStream(driver.stream.value)
+    def __init__(self, name, torch):
+        self.name, self.torch = name, torch
 
     def tensor(self, address, dtype, shape):
         memory = Memory(address, shape, {"bf16": "<i2", "f32": "<f4"}[dtype])
@@ -64,16 +65,17 @@ class Peer:
 
     def prepare(self, case, buffers):
         self.case = case
-        self.function = importlib.import_module("peers").function(self.name, case)
+        peers = importlib.import_module("peers")
+        self.function = peers.function(self.name, case)
         norm = case.definition
         self.inputs = []
         for tensors in buffers.sets:
             full = [self.tensor(tensors[name], case.dtype, (case.rows, case.cols)) for name in norm.full]
-            self.inputs.append(full + [self.tensor(tensors[name], case.dtype, (case.cols,)) for name in norm.parameters])
+            parameters = [self.tensor(tensors[name], case.dtype, (case.cols,)) for name in norm.parameters]
+            self.inputs.append(full + peers.converted(self.name, case.norm, parameters))
 
     def enqueue(self, i):
-        with self.torch.no_grad(), self.torch.cuda.stream(self.stream):
-            return self.function(*self.inputs[i % len(self.inputs)])
+        return self.function(*self.inputs[i % len(self.inputs)])
 
     def outputs(self):
         self.kept = self.enqueue(0)
@@ -87,18 +89,13 @@ class Peer:
         """Calls of a graph write to memory of their own, as normforge's do, unless they are so large that L2 holds nothing of them."""
         graph = self.torch.cuda.CUDAGraph()
         large = self.case.moved_bytes() > 1 << 30
-        with self.torch.no_grad(), self.torch.cuda.graph(graph, stream=self.stream):
+        with self.torch.cuda.graph(graph, stream=self.torch.cuda.current_stream()):
             kept = []
             for i in range(count):
                 written = self.function(*self.inputs[i % len(self.inputs)])
                 kept += [] if large else [written]
         del kept, written
-
-        def replay():
-            with self.torch.cuda.stream(self.stream):
-                graph.replay()
-
-        return replay, graph.reset
+        return graph.replay, graph.reset
 
     def free(self):
         self.inputs = self.kept = self.function = None
@@ -115,16 +112,28 @@ def contestants(library, driver, emulated):
         torch = importlib.import_module("torch")
         if not torch.cuda.is_available():
             raise Absent("PyTorch finds no GPU")
-    except (Absent, ImportError) as error:
-        return found, dict.fromkeys(PEERS, str(error))
-    for name in PEERS:
+        torch.cuda.set_stream(torch.cuda.ExternalStream(driver.stream.value))
+        torch.set_grad_enabled(False)
+    except Exception as error:  # a library that it wants may be missing, or be another than it was made for
+        return found, dict.fromkeys(PEERS, failure(error))
+    for name, module in PEERS.items():
         try:
-            if module := {"triton": "triton", "quack": "quack", "liger": "liger_kernel"}.get(name):
-                importlib.import_module(module)
-            found.append(Peer(name, driver, torch))
+            importlib.import_module(module)
+            found.append(Peer(name, torch))
         except Exception as error:  # whatever a peer's own modules raise
-            absent[name] = f"{type(error).__name__}: {error}"
+            absent[name] = failure(error)
     return found, absent
+
+
+def versions():
+    """Of the peers' packages, as far as they are installed."""
+    installed = {}
+    for package in PACKAGES:
+        try:
+            installed[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return installed
 
 
 def failure(error):

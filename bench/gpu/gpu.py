@@ -10,10 +10,10 @@ import tempfile
 
 import report
 from cases import cases
-from contestants import contestants
+from contestants import contestants, versions
 from driver import Driver, GpuError
 from library import Library
-from measure import EMULATED, FULL, Bench
+from measure import EMULATED, FULL, Bench, Broken
 from steps import Output
 from suite import TOOLS, conformance, sanitized
 from tuning import tune
@@ -65,18 +65,22 @@ def run_sanitizer(output, driver, environment):
 
 def run_bench(output, driver, environment):
     emulated = output.facts["emulated"]
-    left = [case for case in cases(emulated) if not output.done(f"bench/{case.name}")]
+    found = {case: output.read(f"bench/{case.name}") for case in cases(emulated)}
+    left = sorted([case for case in found if not output.done(f"bench/{case.name}")], key=lambda case: found[case] is not None)  # what failed comes last
     if not left:
         return True
     taking_part, absent = contestants(Library(output.kit / "libbench.so"), driver, emulated)
     for why in sorted(set(absent.values())):
         say(f"bench: without {', '.join(name for name in absent if absent[name] == why)}: {why}")
     bench = Bench(driver, taking_part, EMULATED if emulated else FULL)
-    output.write("device", output.read("device") | {"copy_bytes_per_second": bench.copy_speed, "absent": absent})
+    output.write("device", output.read("device") | {"copy_bytes_per_second": bench.copy_speed, "absent": absent, "versions": versions()})
     good = True
     for case in left:
+        broke = (found[case] or {}).get("broke", [])
         try:
-            result = bench.run(case) | {"passed": True}
+            result = bench.run(case, broke) | {"passed": True}
+        except Broken as error:
+            result = {"passed": False, "error": str(error), "broke": [*broke, error.contestant]}
         except GpuError as error:
             result = {"passed": False, "error": str(error)}
         good = good and result["passed"]

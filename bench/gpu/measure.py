@@ -1,6 +1,7 @@
 """Times of all contestants of a case, side by side: each as a CUDA graph of calls on rotating buffers, in rounds of random order. Before a
 sample a large clear is enqueued, so that L2 holds nothing of the case and the GPU has work while Python enqueues the sample."""
 
+import contextlib
 import math
 import random
 import statistics
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from buffers import Buffers, TooLarge
 from contestants import Absent, failure
+from driver import GpuError
 
 SAMPLE_SECONDS = 200e-6
 
@@ -21,6 +23,14 @@ class Effort:
 
 
 FULL, EMULATED = Effort(15, 128, 1000), Effort(2, 3, 3)
+
+
+class Broken(GpuError):
+    """A kernel of a contestant did what it may not: no more can be done in this process."""
+
+    def __init__(self, contestant, why):
+        super().__init__(f"{contestant} broke the GPU's context: {why}")
+        self.contestant = contestant
 
 
 class Bench:
@@ -50,50 +60,64 @@ class Bench:
         self.driver.free(other)
         return 2 * size / best
 
-    def run(self, case):
-        """What is known of a case: times by contestant, or why there are none."""
+    def run(self, case, broke=()):
+        """What is known of a case: times by contestant, or why there are none. `broke`: those that broke the context at this case before."""
         result = {"norm": case.norm, "dtype": case.dtype, "rows": case.rows, "cols": case.cols, "bytes": case.moved_bytes()}
         try:
             buffers = Buffers(self.driver, case, self.facts, self.effort.calls)
         except TooLarge as error:
             return result | {"skipped": str(error)}
+        running = []  # contestants, how a sample of theirs is enqueued, and what frees that
         try:
-            return result | self.run_on(case, buffers)
+            return result | self.run_on(case, buffers, running, broke)
         finally:
-            buffers.free()
+            for free in [free for _, _, free in running] + [contestant.free for contestant in self.contestants] + [buffers.free]:
+                with contextlib.suppress(Exception):  # nothing can be freed of a context that is broken, which shows soon enough
+                    free()
 
-    def run_on(self, case, buffers):
+    def run_on(self, case, buffers, running, broke):
         sets = len(buffers.sets)
         expected_seconds = case.moved_bytes() / self.copy_speed
         calls = min(self.effort.calls, max(sets, math.ceil(SAMPLE_SECONDS / expected_seconds)))
-        answers, racing = {}, []
+        answers = {name: {"absent": "it broke the GPU's context before"} for name in broke}
         for contestant in self.contestants:
-            try:
-                answers[contestant.name] = contestant.prepare(case, buffers) or {}
-                answers[contestant.name]["deviation"] = self.deviation(contestant, buffers)
-                if answers[contestant.name]["deviation"] > 1:
-                    raise Absent("its results lie too far from the f64 ones")
-                racing.append((contestant, *self.prepared(contestant, calls, answers[contestant.name])))
-            except Exception as error:  # whatever a peer raises is its result
-                if contestant.name == "normforge":
-                    raise
-                answers[contestant.name] = {"absent": failure(error)}
-        samples = {contestant.name: [] for contestant, _, _ in racing}
+            if contestant.name not in broke:
+                self.attempt(contestant, answers, lambda: running.append(self.ready(contestant, case, buffers, calls, answers)))
+        samples = {contestant.name: [] for contestant, _, _ in running}
         for warm_up in [True] + [False] * self.effort.rounds:
-            for contestant, replay, _ in random.sample(racing, len(racing)):
-                seconds = self.sample(replay) / calls
-                if not warm_up:
-                    samples[contestant.name].append(seconds)
-        for contestant, _, free in racing:
-            times = samples[contestant.name]
-            median = statistics.median(times)
-            answers[contestant.name] |= {"seconds": median, "samples": times, "copy_fraction": expected_seconds / median}
-            if case.rows == 1:
-                answers[contestant.name]["launch_seconds"] = self.launch_seconds(contestant)
-            free()
-        for contestant in self.contestants:
-            contestant.free()
+            for contestant, replay, _ in random.sample(running, len(running)):
+                if "absent" not in answers[contestant.name]:
+                    seconds = self.attempt(contestant, answers, lambda: self.sample(replay) / calls)
+                    samples[contestant.name] += [] if warm_up else [seconds]
+        for contestant, _, _ in running:
+            if "absent" not in answers[contestant.name]:
+                times = samples[contestant.name]
+                median = statistics.median(times)
+                answers[contestant.name] |= {"seconds": median, "samples": times, "copy_fraction": expected_seconds / median}
+                if case.rows == 1 and (seconds := self.attempt(contestant, answers, lambda: self.launch_seconds(contestant))):
+                    answers[contestant.name]["launch_seconds"] = seconds
         return {"sets": sets, "calls": calls, "copy_bytes_per_second": self.copy_speed, "results": answers}
+
+    def attempt(self, contestant, answers, work):
+        """What `work` returns. Whatever a peer raises instead is its result; where it has broken the context, nobody can go on."""
+        try:
+            return work()
+        except Exception as error:
+            if contestant.name == "normforge":
+                raise
+            answers[contestant.name] = {"absent": failure(error)}
+        try:
+            self.driver.synchronize()
+        except GpuError:
+            raise Broken(contestant.name, answers[contestant.name]["absent"]) from None
+
+    def ready(self, contestant, case, buffers, calls, answers):
+        """The contestant with its samples, once its results are right."""
+        answer = answers[contestant.name] = contestant.prepare(case, buffers) or {}
+        answer["deviation"] = self.deviation(contestant, buffers)
+        if answer["deviation"] > 1:
+            raise Absent("its results lie too far from the f64 ones")
+        return contestant, *self.prepared(contestant, calls, answer)
 
     def deviation(self, contestant, buffers):
         outputs = contestant.outputs()

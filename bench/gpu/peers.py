@@ -1,4 +1,7 @@
-"""The norms by others, as functions of tensors that return what cases.NORMS names as outputs. They are called as their users call them."""
+"""The norms by others, as functions of tensors that return what cases.NORMS names as outputs. They are called as their users call them: modules are found and parameters
+converted beforehand."""
+
+import importlib
 
 import torch
 import torch.nn.functional as F
@@ -48,31 +51,34 @@ def triton(norm, cols, eps):
 
 
 def quack(norm, cols, eps):
-    import quack as library
-
-    def layer_norm(x, gamma, beta):
-        from quack.rmsnorm import layernorm_fwd
-
-        return layernorm_fwd(x, gamma.float(), beta.float(), eps)
-
+    rmsnorm, softmax = importlib.import_module("quack.rmsnorm"), importlib.import_module("quack.softmax")
     return {
-        "layer_norm": layer_norm,
-        "rms_norm": lambda x, gamma: library.rmsnorm(x, gamma, eps=eps),
-        "softmax": lambda x: library.softmax(x),
-        "add_rms_norm": lambda x, residual, gamma: library.rmsnorm(x, gamma, residual=residual, eps=eps, prenorm=True)[:2],
+        "layer_norm": lambda x, gamma, beta: rmsnorm.layernorm_fwd(x, gamma, beta, eps),
+        "rms_norm": lambda x, gamma: rmsnorm.rmsnorm(x, gamma, eps=eps),
+        "softmax": softmax.softmax,
+        "add_rms_norm": lambda x, residual, gamma: rmsnorm.rmsnorm(x, gamma, residual=residual, eps=eps, prenorm=True),
     }.get(norm)
+
+
+LIGER = {
+    "layer_norm": ("layer_norm", "LigerLayerNormFunction"),
+    "rms_norm": ("rms_norm", "LigerRMSNormFunction"),
+    "softmax": ("softmax", "LigerSoftmaxFunction"),
+    "add_rms_norm": ("fused_add_rms_norm", "LigerFusedAddRMSNormFunction"),
+}
 
 
 def liger(norm, cols, eps):
-    def function(module, name):
-        return getattr(__import__(f"liger_kernel.ops.{module}", fromlist=[name]), name).apply
+    if norm not in LIGER:
+        return None
+    module, name = LIGER[norm]
+    apply = getattr(importlib.import_module(f"liger_kernel.ops.{module}"), name).apply
+    return apply if eps is None else lambda *tensors: apply(*tensors, eps)
 
-    return {
-        "layer_norm": lambda x, gamma, beta: function("layer_norm", "LigerLayerNormFunction")(x, gamma, beta, eps),
-        "rms_norm": lambda x, gamma: function("rms_norm", "LigerRMSNormFunction")(x, gamma, eps),
-        "softmax": lambda x: function("softmax", "LigerSoftmaxFunction")(x),
-        "add_rms_norm": lambda x, residual, gamma: function("fused_add_rms_norm", "LigerFusedAddRMSNormFunction")(x, residual, gamma, eps),
-    }.get(norm)
+
+def converted(peer, norm, parameters):
+    """Parameters as the peer takes them."""
+    return [tensor.float() for tensor in parameters] if (peer, norm) == ("quack", "layer_norm") else parameters
 
 
 def function(peer, case):

@@ -4,6 +4,7 @@ for each pass. No tuning but the tutorials' rule for warps."""
 import torch
 import triton
 import triton.language as tl
+from triton.language.extra import libdevice
 
 
 @triton.jit
@@ -57,7 +58,7 @@ def rms_norm_kernel(x, residual, gamma, y, total, scale, cols, eps, ADD: tl.cons
         v = tl.load(source + start + i, mask=i < cols, other=0.0).to(tl.float32) * rstd
         v = v * tl.load(gamma + i, mask=i < cols, other=0.0).to(tl.float32)
         if QUANT:
-            v = tl.extra.cuda.libdevice.rint(v / step).to(tl.int8)
+            v = libdevice.rint(v / step).to(tl.int8)
         tl.store(y + start + i, v, mask=i < cols)
 
 

@@ -130,12 +130,19 @@ class Stand:
     def outputs(self):
         if self.fault == "wrong":
             return {"y": self.buffers.sets[0]["x"]}
+        if self.fault == "breaking":
+            os.environ["NORMFORGE_STAND_IN_FAIL"] = "cuStreamSynchronize=719"
+            raise RuntimeError("an illegal memory access was encountered")
         return self.buffers.sets[0]
 
     def capture(self, count):
         if self.fault == "uncaptured":
             raise RuntimeError("it  waits\n for the GPU")
-        return lambda: None, lambda: None
+        return self.replay, lambda: None
+
+    def replay(self):
+        if self.fault == "late":
+            raise RuntimeError("out of memory")
 
     def free(self):
         pass
@@ -148,14 +155,22 @@ class Racing(Kit):
         self.addCleanup(os.environ.pop, "NORMFORGE_STAND_IN_KERNELS")
         gpu = driver.Driver(os.environ["NORMFORGE_STAND_IN"] + "/libcuda.so.1")
         ours = contestants.Normforge(library.Library(next(self.out.glob("kit-*")) / "libbench.so"), gpu)
-        field = [ours] + [Stand(fault or "peer", ours, fault) for fault in ("", "absent", "wrong", "uncaptured")]
+        field = [ours] + [Stand(fault or "peer", ours, fault) for fault in ("", "absent", "wrong", "uncaptured", "late")]
         found = measure.Bench(gpu, field, measure.EMULATED).run(cases.Case("rms_norm", "f32", 1, 64))
         results = found["results"]
         self.assertEqual({name for name, answer in results.items() if "seconds" in answer}, {"normforge", "peer", "uncaptured"})
         self.assertEqual(results["absent"], {"absent": "it has no such norm"})
         self.assertIn("too far from the f64", results["wrong"]["absent"])
+        self.assertEqual(results["late"], {"absent": "RuntimeError: out of memory"})
         self.assertEqual(results["uncaptured"]["capture_error"], "RuntimeError: it waits for the GPU")
         self.assertEqual([results[name]["captured"] for name in ("normforge", "peer", "uncaptured")], [True, True, False])
+        breaking = measure.Bench(gpu, [ours, Stand("breaking", ours, "breaking")], measure.EMULATED)
+        with self.assertRaisesRegex(measure.Broken, "^breaking broke the GPU's context: RuntimeError: an illegal memory access") as broken:
+            breaking.run(cases.Case("rms_norm", "f32", 1, 64))
+        del os.environ["NORMFORGE_STAND_IN_FAIL"]
+        results = breaking.run(cases.Case("rms_norm", "f32", 1, 64), [broken.exception.contestant])["results"]
+        self.assertEqual(results["breaking"], {"absent": "it broke the GPU's context before"})
+        self.assertIn("seconds", results["normforge"])
         huge = cases.Case("softmax", "f32", 1 << 20, 1 << 10)
         self.assertIn("softmax-f32-1048576x1024 needs 8192 MiB of the GPU's memory", measure.Bench(gpu, field, measure.EMULATED).run(huge)["skipped"])
 
