@@ -206,6 +206,8 @@ TEST_P(CatalogueMutation, MeetingsThatAreLeftOutAreMissed) {
     for (const Mix &mix : mixes())
       if (is_chosen(number, shape, mix))
         try_schedules(catalogue()[number - 1], shape, mix, number, tally);
+  if (kLong) // hours
+    report(tally);
 }
 
 std::vector<size_t> chosen_norms() {
