@@ -75,7 +75,7 @@ def main():
         print("gpu: compiling the benchmark's kernels", flush=True)
         schedules = ["--lock", arguments.lock] if arguments.lock else ["--no-lock"]
         shared_object(normforge, kit, "bench", cases.problems(arguments.emulate), "--target", arguments.target, *schedules, *required)
-        print("gpu: compiling candidates to tune", flush=True)
+        print("gpu: compiling candidates to tune (minutes)", flush=True)
         tuned = pathlib.Path(scratch, "tuned.problems")
         tuned.write_text(cases.tuned_problems(arguments.emulate))
         budget = ["--budget", "0.2s"] if arguments.emulate else []
