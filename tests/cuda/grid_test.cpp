@@ -1,6 +1,7 @@
 // How blocks share rows and what they fetch ahead: persistent grids on GPUs with any number of multiprocessors, copies, clusters. Each such
 // schedule gives the bits of the neutral one, in several orders of threads and blocks, on aligned memory and not, apart and in place.
 #include <algorithm>
+#include <cstdlib>
 
 #include <gtest/gtest.h>
 
@@ -17,7 +18,8 @@ const Target &gpu() { return find_target("sm_90"); }
 /// A problem of fixed extents and the schedules that it is run by.
 class Subject {
 public:
-  explicit Subject(const std::string &text) : problem(parse_problem(text)), plan(make_sweep_plan(problem)) {
+  explicit Subject(const std::string &text) : Subject(parse_problem(text)) {}
+  explicit Subject(const Problem &fixed) : problem(fixed), plan(make_sweep_plan(problem)) {
     for (const Extent &extent : problem.extents)
       extents.push_back(extent.lo);
     inputs = make_inputs(problem, extents, {.seed = 5, .mean = 0.5});
@@ -39,7 +41,7 @@ public:
     const LoadedKernel loaded(kernel);
     std::string first;
     for (int multiprocessors : {1, 2, 3, 100})
-      for (int64_t offset : {0, 1}) {
+      for (int64_t offset : {0, 1, 2}) {
         set_emulated_order(uint64_t(multiprocessors) - 1);
         set_emulated_multiprocessors(multiprocessors);
         KernelCall call(offset ? in_place(problem) : problem, extents, inputs, {.side = Guarded::at_start, .offset = offset});
@@ -97,6 +99,28 @@ TEST(Grid, RowsAreCopiedAheadInBulk) {
   expect_same_bits("softmax rows=29 cols=40 x=f16", {"grid=resident stages=2 copy=bulk threads=4 rows=4 vector=4 blocks=2"});
   expect_same_bits("layer_norm rows=5 cols=30 x=f64", {"grid=resident stages=3 copy=bulk threads=4 rows=4 vector=16 blocks=2 keep=reread"});
   expect_same_bits("group_norm batch=4 group=3 sub=4 space=24 x=bf16 gamma=f32", {"grid=resident stages=2 copy=bulk keep=reread blocks=1"});
+}
+
+/// In the short run, each norm has one mix of dtypes and one schedule.
+TEST(Grid, EveryNormIsServedInBulk) {
+  const bool all = std::getenv("NORMFORGE_LONG") != nullptr;
+  const Shape &round = shapes()[2];
+  int served = 0;
+  for (size_t number = 0; number < catalogue().size(); ++number)
+    for (size_t mix = 0; mix < mixes().size(); ++mix) {
+      if (!all && mix != number % mixes().size())
+        continue;
+      const NormRef &norm = catalogue()[number];
+      const Subject subject(fixed(problem_of(norm, mixes()[mix]), round.of(*norm)));
+      for (const std::string option : {"copy=bulk stages=2 blocks=1", "copy=bulk stages=3 blocks=1 keep=reread rows=1"})
+        if (const std::string mapping = "grid=resident " + option; subject.refusal(mapping).empty()) {
+          ++served;
+          EXPECT_TRUE(subject.bits("") == subject.bits(mapping)) << norm->program.name << " " << mixes()[mix].label << " " << mapping;
+          if (!all)
+            break;
+        }
+    }
+  EXPECT_GE(served, 10);
 }
 
 TEST(Grid, RowsOfAClusterAreCopiedInBulk) {

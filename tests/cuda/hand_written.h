@@ -62,6 +62,27 @@ inline void warp_barrier(uint32_t mask = kWholeWarp) { emulated_exchange(1, mask
 inline void barrier(uint32_t id = 0, uint32_t count = kThreads) { emulated_barrier(2, id, count); }
 inline void read(const void *at, uint32_t bytes = 4, uint32_t alignment = 4) { emulated_access(at, bytes, alignment, AccessKind::read); }
 inline void write(const void *at, uint32_t bytes = 4, uint32_t alignment = 4) { emulated_access(at, bytes, alignment, AccessKind::write); }
+/// Of 256 bytes of shared memory, the last are for two mbarriers.
+inline uint32_t *mbarrier(int number = 0) { return words() + 60 + 2 * number; }
+inline void init_mbarrier(int number = 0, uint32_t arrivals = 1) { emulated_mbarrier(7, mbarrier(number), arrivals); }
+inline void expect_bytes(uint32_t bytes, int number = 0) { emulated_bytes(8, mbarrier(number), bytes); }
+inline void arrive(int number = 0) { emulated_arrival(9, mbarrier(number)); }
+inline void wait_for_bytes(uint32_t parity, int number = 0) { emulated_byte_wait(10, mbarrier(number), parity); }
+inline void proxy_fence() { emulated_fence(11); }
+inline void bulk_copy(const float *from = x, uint32_t bytes = 16, uint32_t *to = words(), int number = 0) {
+  emulated_bulk_copy(to, from, bytes, mbarrier(number));
+}
+/// An mbarrier that copies know of.
+inline void open_mbarrier(int number = 0, uint32_t arrivals = 1) {
+  init_mbarrier(number, arrivals);
+  proxy_fence();
+}
+inline void fill(const float *from = x, int number = 0, uint32_t *to = words()) {
+  expect_bytes(16, number);
+  bulk_copy(from, 16, to, number);
+  arrive(number);
+}
+
 /// One thread does it.
 inline std::function<void()> by(uint32_t which, const std::function<void()> &what) {
   return [=] {

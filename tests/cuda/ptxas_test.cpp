@@ -16,6 +16,24 @@ namespace {
 
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
+void expect_no_spills(const Kernel &kernel, const Target &target) {
+  std::istringstream table(resource_table(kernel, target));
+  std::string line;
+  std::getline(table, line); // its heading
+  for (const Step &step : kernel.steps) {
+    std::string symbol;
+    int64_t registers = 0, spilled = 0, local = 0, shared = 0, threads = 0, access = 0, promised = 0;
+    std::string warps, moved;
+    table >> symbol >> registers >> spilled >> local >> shared >> threads >> warps >> access >> promised >> moved;
+    EXPECT_EQ(symbol, step.symbol);
+    EXPECT_GT(registers, 0);
+    EXPECT_EQ(spilled, 0);
+    EXPECT_EQ(local, 0);
+    EXPECT_GE(access, promised);
+    EXPECT_EQ(threads, step.launch.threads * step.launch.rows);
+  }
+}
+
 TEST(Ptxas, AssemblesEveryVariantWithoutSpills) {
   if (find_ptxas().empty())
     GTEST_SKIP() << "no ptxas";
@@ -24,22 +42,27 @@ TEST(Ptxas, AssemblesEveryVariantWithoutSpills) {
     if (!kLong && number++ % 5)
       return;
     SCOPED_TRACE(variant.name);
-    std::istringstream table(resource_table(variant.kernel, *variant.target));
-    std::string line;
-    std::getline(table, line); // its heading
-    for (const Step &step : variant.kernel.steps) {
-      std::string symbol;
-      int64_t registers = 0, spilled = 0, local = 0, shared = 0, threads = 0, access = 0, promised = 0;
-      std::string warps, moved;
-      table >> symbol >> registers >> spilled >> local >> shared >> threads >> warps >> access >> promised >> moved;
-      EXPECT_EQ(symbol, step.symbol);
-      EXPECT_GT(registers, 0);
-      EXPECT_EQ(spilled, 0);
-      EXPECT_EQ(local, 0);
-      EXPECT_GE(access, promised);
-      EXPECT_EQ(threads, step.launch.threads * step.launch.rows);
-    }
+    expect_no_spills(variant.kernel, *variant.target);
   });
+}
+
+/// All of a row comes by bulk copies, and none by those of threads.
+TEST(Ptxas, AssemblesRowsThatComeInBulk) {
+  if (find_ptxas().empty())
+    GTEST_SKIP() << "no ptxas";
+  const Target &gpu = find_target("sm_90");
+  const Backend &cuda = backend_for(gpu);
+  for (const char *text : {"layer_norm rows=1024 cols=4096 x=bf16", "rms_norm rows=64 cols=1152 x=f32", "softmax rows=64 cols=8008 x=f16"})
+    for (const char *mapping : {"grid=resident stages=2 copy=bulk blocks=1", "grid=resident stages=3 copy=bulk keep=reread blocks=1",
+                                "cluster=2 rows=1 blocks=1 threads=64 vector=8 grid=resident stages=2 copy=bulk keep=reread"}) {
+      SCOPED_TRACE(std::string(text) + " / " + mapping);
+      const SweepPlan plan = make_sweep_plan(parse_problem(text));
+      const Schedule schedule = parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(plan, gpu));
+      const Kernel kernel = cuda.compile(plan, schedule, gpu, "kernel");
+      expect_no_spills(kernel, gpu);
+      EXPECT_NE(kernel.object.find("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes"), kernel.object.npos);
+      EXPECT_EQ(kernel.object.find("cp.async.c"), kernel.object.npos);
+    }
 }
 
 /// The column `warps` of a kernel that an assembler gives so many registers.
