@@ -119,6 +119,21 @@ std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestS
   return std::nullopt;
 }
 
+/// Blocks that a multiprocessor has shared memory for.
+int64_t blocks_with_room(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping, const Target &target) {
+  int64_t most = kBusy;
+  for (const Nest &nest : plan.nests) {
+    const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
+    const nest::Residency residency = nest::residency_of(plan, shape, nest_mapping(plan, mapping).keep);
+    const Threads threads = threads_of(plan, shape, mapping);
+    const int64_t row = 2 * fold_bytes(plan, shape, threads, numerics.fold_high) + staging_of(plan, shape, threads, mapping).bytes() +
+                        (mapping.keep == Keep::shared ? residency.row_bytes() / threads.cluster : 0);
+    const int64_t trees = unrolls(shape, residency) ? 0 : tree_bytes(plan, shape, numerics, mapping);
+    most = std::min(most, (target.shared_bytes + kReservedShared) / (row * mapping.rows + trees + kReservedShared));
+  }
+  return most;
+}
+
 /// What is kept of a row needs fixed extents, few enough of them to unroll.
 std::optional<std::string> unfit_kept(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
                                       const CudaMapping &mapping) {
@@ -186,10 +201,11 @@ Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, 
     if (applies())
       break;
   }
-  for (int64_t blocks :
-       std::views::reverse(knobs()[kBlocksKnob].values)) { // as many as there are registers for, and no more than are of use
+  const int64_t most =
+      std::min<int64_t>(kBusy / (mapping.threads * mapping.rows), blocks_with_room(plan, numerics, read_mapping(schedule.mapping), target));
+  for (int64_t blocks : std::views::reverse(knobs()[kBlocksKnob].values)) { // as many as there is room for, and no more than are of use
     mapping.blocks = int(blocks);
-    if (mapping.threads * mapping.rows * blocks <= kBusy && applies())
+    if (blocks <= most && applies())
       break;
     mapping.blocks = 1;
   }

@@ -84,9 +84,10 @@ void Emitter::promise(const nest::NestStep &step) {
     launch.point_bytes += double(moved_bytes(plan, shape, sweeps[sweep], residency.points[sweep]));
   const bool whole =
       shape.vector_axis >= 0 && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
-  for (const View &view : views)
-    if (whole && first < end && moves_vectors(view))
-      launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(view)));
+  const auto &tensors = plan.program().tensors;
+  for (size_t view = 0; view < views.size(); ++view)
+    if (whole && first < end && moves_vectors(views[view]) && (view >= tensors.size() || tensors[view].role != Tensor::output))
+      launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(views[view])));
 }
 
 /// An entry of nf_kernel_args is a parameter of its own.

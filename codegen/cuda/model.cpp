@@ -15,14 +15,14 @@ namespace {
 constexpr int64_t kThreadElements = 32; ///< of a row, per thread
 constexpr int64_t kNominalRun = 8192;   ///< where the extent is open
 constexpr int64_t kChunkElements = 256; ///< that a lane adds before it merges
+constexpr int64_t kMostLanes = 8192;    ///< that a schedule may say
 constexpr int64_t kLongestChunk = 256 << 10;
 constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
-constexpr int kInFlight = 16;       ///< bytes that a thread should have in flight
 constexpr int kMostUnrolled = 4;
-constexpr int kAccess = 16;           ///< bytes of the widest load
+constexpr int kAccess = 16;           ///< bytes of the widest load, which a thread should have in flight at least
 constexpr int kBlock = 128;           ///< threads of a block of short rows
 constexpr int64_t kLongRow = 1 << 20; ///< elements from which on parts are worth the steps that merge them,
-constexpr int64_t kIdle = 64;         ///< where there are no more of them than this: most multiprocessors would have no row
+constexpr int64_t kParts = 132;       ///< where there are no more of them than a large GPU has multiprocessors
 
 int64_t power_of_two(int64_t value) { return int64_t(std::bit_ceil(uint64_t(std::max<int64_t>(1, value)))); }
 
@@ -43,11 +43,22 @@ int64_t threads_for(int64_t run) {
   return std::clamp<int64_t>(power_of_two((run + kThreadElements - 1) / kThreadElements), kWarp, kBlockThreads);
 }
 
+/// Bytes of the narrowest tensor that a thread moves at once, so that what it reads is `kAccess` bytes of the narrowest input.
+int widest_vector(const SweepPlan &plan) {
+  const Program &program = plan.program();
+  int input = kAccess;
+  for (size_t t = 0; t < program.tensors.size(); ++t)
+    if (program.tensors[t].role != Tensor::output && plan.specialized.dtypes[t] &&
+        (program.axes_of(program.tensors[t]) & axis_bit(plan.vector_axis())))
+      input = std::min(input, info(*plan.specialized.dtypes[t]).bytes);
+  return std::max(1, kAccess * narrowest_bytes(plan) / input);
+}
+
 /// The widest accesses after which a row of fixed extent leaves no remainder.
 int vector_bytes(const SweepPlan &plan) {
   const Extent &extent = plan.specialized.axes[size_t(plan.vector_axis())].extent;
   for (int64_t bytes : mapping_knobs()[kVectorKnob].values)
-    if (!extent.fixed() || extent.lo % vector_elements(plan, int(bytes)) == 0)
+    if (bytes <= widest_vector(plan) && (!extent.fixed() || extent.lo % vector_elements(plan, int(bytes)) == 0))
       return int(bytes);
   return 1;
 }
@@ -94,7 +105,7 @@ int parts_of(const SweepPlan &plan, const Numerics &numerics) {
     if (!rows.fixed() || !row.fixed() || row.lo < kLongRow)
       continue;
     for (int64_t split : mapping_knobs()[kSplitKnob].values)
-      if (split * rows.lo <= kIdle && split * numerics.chunk <= row.lo)
+      if (split * rows.lo <= kParts && split * numerics.chunk <= row.lo)
         parts = std::max(parts, int(split));
   }
   return parts;
@@ -115,14 +126,13 @@ Numerics default_numerics(const SweepPlan &plan) {
   Numerics numerics;
   numerics.fold_high = false; // a thread folds its own lanes first, then one value crosses threads
   numerics.fma = plan.transcendental();
-  const int elements = vector_elements(plan, kAccess);
   if (const int64_t run = longest_run(plan)) {
     const auto with_lanes = [&](int64_t lanes) {
-      numerics.lanes = int(std::min(lanes, power_of_two(run)));
+      numerics.lanes = int(std::min({lanes, power_of_two(run), kMostLanes}));
       numerics.chunk = std::min(kLongestChunk, kChunkElements * numerics.lanes);
     };
-    int vector = kAccess;
-    for (with_lanes(threads_for(run) * elements);
+    int vector = widest_vector(plan);
+    for (with_lanes(threads_for(run) * vector_elements(plan, vector));
          vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping_for(plan, numerics, vector, {})); vector /= 2)
       with_lanes(threads_for(run) * vector_elements(plan, vector / 2));
   }
@@ -139,7 +149,9 @@ CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics, con
   CudaMapping mapping = mapping_for(plan, numerics, vector_bytes(plan), settled);
   while (mapping.vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping) && !is_settled(settled, kVectorKnob))
     mapping = mapping_for(plan, numerics, mapping.vector / 2, settled);
-  while (mapping.unroll < kMostUnrolled && mapping.vector * mapping.unroll < kInFlight)
+  const int lanes = longest_run(plan) ? numerics.lanes / mapping.threads / mapping.cluster : 1;
+  const int at_once = std::max(mapping.vector, lanes * narrowest_bytes(plan)); // bytes that an iteration has in flight
+  while (mapping.unroll < kMostUnrolled && at_once * mapping.unroll < widest_vector(plan))
     mapping.unroll *= 2;
   if (mapping.keep == Keep::reread && mapping.grid == Grid::whole && mapping.cluster == 1)
     mapping.split = parts_of(plan, numerics);

@@ -19,11 +19,10 @@
 namespace normforge {
 namespace {
 
-constexpr int64_t kRegisters = 64 << 10;     ///< of a multiprocessor
-constexpr int64_t kRegisterUnit = 256;       ///< what a warp's registers are rounded up to
-constexpr int64_t kReservedShared = 1 << 10; ///< of each block
-constexpr int64_t kMostBlocks = 16;          ///< of a multiprocessor: 32 where it holds 64 warps
-constexpr int64_t kOfCluster = 18;           ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
+constexpr int64_t kRegisters = 64 << 10; ///< of a multiprocessor
+constexpr int64_t kRegisterUnit = 256;   ///< what a warp's registers are rounded up to
+constexpr int64_t kMostBlocks = 16;      ///< of a multiprocessor: 32 where it holds 64 warps
+constexpr int64_t kOfCluster = 18;       ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
 
 /// A file of its own, gone with the object.
 class Temporary {
@@ -100,7 +99,7 @@ int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gp
   const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
   const int64_t rounded = (registers * cuda::kWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
   const int64_t blocks = std::min({gpu.warps / warps, kRegisters / (rounded * warps),
-                                   (gpu.shared_bytes + kReservedShared) / (launch.shared_bytes + kReservedShared),
+                                   (gpu.shared_bytes + cuda::kReservedShared) / (launch.shared_bytes + cuda::kReservedShared),
                                    gpu.warps == 64 ? 2 * kMostBlocks : kMostBlocks});
   return blocks * kOfCluster / launch.cluster * launch.cluster * warps / kOfCluster;
 }

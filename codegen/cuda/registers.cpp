@@ -10,11 +10,29 @@ namespace {
 constexpr int kFile = 64 << 10; ///< registers of a multiprocessor
 constexpr int kUnit = 8;        ///< a thread has a multiple of these,
 constexpr int kMost = 255;      ///< and no more than these
-constexpr int kAddresses = 20;  ///< indexes, addresses, results of reductions, what arithmetic passes through; measured with CUDA 13
-constexpr int kNextRow = 12;    ///< of a persistent grid: where the next row is, and what is the same for all
-constexpr int kMoments = 16;    ///< of statistics that merge by chunks: both sides of a merge
-constexpr int kStage = 12;      ///< of rows that are copied ahead: where to, and where from
-constexpr int kOpenAxis = 10;   ///< an extent and strides
+
+// Measured with CUDA 13, over the catalogue (tests/cuda/defaults_test.cpp says how near they come).
+constexpr int kAddresses = 12;     ///< indexes, addresses, results of reductions, what arithmetic passes through,
+constexpr int kLoops = 12;         ///< and of rows that are not unrolled: where each tensor is, and how far
+constexpr int kNextRow = 12;       ///< of a persistent grid: where the next row is, and what is the same for all
+constexpr int kMoments = 16;       ///< of statistics that merge by chunks: both sides of a merge
+constexpr int kStage = 12;         ///< of rows that are copied ahead: where to, and where from
+constexpr int kOpenAxis = 10;      ///< of a reduced axis or a tile's: an extent and strides
+constexpr int kLength = 12;        ///< of rows whose lengths vary
+constexpr int64_t kUnpacked = 8;   ///< elements that have been converted,
+constexpr int kStore = 8;          ///< of a second output that may end within a block of lanes,
+constexpr int kRoot = 4;           ///< that is divided by: both round correctly,
+constexpr int kByte = 28;          ///< of elements of one byte, which are put together,
+constexpr int kDivision = 4;       ///< that rounds correctly,
+constexpr int kTranscendental = 2; ///< for each lane: what passes through polynomials while other tensors' elements wait
+
+/// Whether a row, or the columns, may end within a block of lanes: what is loaded there is chosen from, lane by lane.
+bool has_remainder(const SweepPlan &plan, const nest::NestShape &shape) {
+  if (shape.vector_axis < 0)
+    return false;
+  const Extent &extent = plan.specialized.axes[size_t(shape.vector_axis)].extent;
+  return !extent.fixed() || extent.lo % shape.width != 0;
+}
 
 } // namespace
 
@@ -34,24 +52,43 @@ int64_t moved_bytes(const SweepPlan &plan, const nest::NestShape &shape, const S
 }
 
 int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency, const CudaMapping &mapping) {
+  const Program &program = plan.program();
   const Threads threads = threads_of(plan, shape, mapping);
   const int64_t words = info(plan.specialized.compute).bytes / 4;
-  int64_t addresses = kAddresses + (mapping.grid == Grid::resident ? kNextRow : 0) + (mapping.stages > 1 ? kStage : 0);
-  for (const CollapsedAxis &axis : plan.specialized.axes)
-    addresses += axis.extent.fixed() ? 0 : kOpenAxis;
-  const int64_t kept = mapping.keep == Keep::registers ? residency.row_bytes() / 4 / threads.count : 0;
+  const bool kept_in_registers = mapping.keep == Keep::registers && residency.slots > 0;
+  int64_t addresses = kAddresses * (kept_in_registers ? words : 1) + (mapping.grid == Grid::resident ? kNextRow : 0) +
+                      (mapping.stages > 1 ? kStage : 0) + (kept_in_registers ? 0 : kLoops) + (shape.ragged_reduction ? kLength : 0);
+  for (int axis = 0; size_t(axis) < plan.specialized.axes.size(); ++axis)
+    if (axis == shape.vector_axis || (shape.nest.reduced & axis_bit(axis)))
+      addresses += plan.specialized.axes[size_t(axis)].extent.fixed() ? 0 : kOpenAxis;
+  addresses += std::ranges::any_of(shape.nodes, [&](NodeId id) { return program.node(id).op == Op::sqrt; }) ? kRoot : 0;
+  const int64_t kept = kept_in_registers ? residency.row_bytes() / 4 / threads.count : 0;
+  const bool remainder = has_remainder(plan, shape);
   int64_t most = 0;
   for (size_t s = 0; s < shape.nest.sweeps.size(); ++s) {
     const Sweep &sweep = shape.nest.sweeps[s];
-    const int64_t moved = moved_bytes(plan, shape, sweep, residency.points[s]) * mapping.unroll * threads.lanes() / 4;
-    const int64_t sums = int64_t(nest::accumulators_of(plan.program(), shape.nest, s, 1).size()) * threads.lanes() * words;
+    const auto &points = residency.points[s];
+    const int64_t loaded = moved_bytes(plan, shape, sweep, points) * mapping.unroll * threads.lanes() / 4;
+    const int64_t moved = remainder ? 2 * loaded + kStore * std::max<int64_t>(0, int64_t(sweep.writes.size()) - 1) : loaded;
+    const int64_t accumulators = int64_t(nest::accumulators_of(program, shape.nest, s, 1).size()),
+                  sums = accumulators * threads.lanes() * words;
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();
-    most = std::max(most, moved + (merges ? kMoments + sums : 0) +
-                              std::max(sums, threads.lanes() * words)); // at least one value of each lane is unpacked
+    const auto reads = std::ranges::count_if(points, [&](NodeId id) { return program.node(id).op == Op::tensor; });
+    const auto has = [&](auto is) { return std::ranges::any_of(points, [&](NodeId id) { return is(program.node(id).op); }); };
+    const bool bytes = std::ranges::any_of(sweep.writes, [&](const Write &write) {
+      return size_t(write.tensor) < program.tensors.size() && info(*plan.specialized.dtypes[size_t(write.tensor)]).bytes == 1;
+    });
+    const int64_t arithmetic =
+        (reads > 1 && has([](Op op) { return info(op).transcendental; }) ? kTranscendental * threads.lanes() * words : 0) +
+        (has([](Op op) { return op == Op::div; }) ? kDivision : 0) + (bytes && kept_in_registers ? kByte : 0);
+    most = std::max(most, moved + arithmetic + (merges ? kMoments + sums : 0) +
+                              std::max({sums, threads.lanes() * words, kUnpacked})); // at least one value of each lane is unpacked
+    if (kept_in_registers && shape.inner && threads.count > kWarp)                   // the sums of all warps, when they meet
+      most = std::max(most, accumulators * words * threads.groups * threads.count / kWarp);
     if (mapping.split > 1)
       most = std::max(most, nest::tree_slots(size_t(sums), mapping.split) + sums); // the parts' results, until they have merged
   }
-  return int(std::min<int64_t>(1 << 20, addresses + kept + most));
+  return int(std::min<int64_t>(1 << 20, addresses + kept * (words + 1) / 2 + most));
 }
 
 int registers_allowed(const CudaMapping &mapping) {

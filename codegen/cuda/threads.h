@@ -22,8 +22,9 @@ struct Threads {
 };
 
 constexpr int kWarp = 32;
-constexpr int kBlockThreads = 1024; ///< the most that a block has
-constexpr int kNamedBarriers = 15;  ///< besides the one of the whole block
+constexpr int kBlockThreads = 1024;          ///< the most that a block has
+constexpr int kNamedBarriers = 15;           ///< besides the one of the whole block
+constexpr int64_t kReservedShared = 1 << 10; ///< bytes of shared memory that each block has besides its own
 
 /// Bytes of an element of the narrowest tensor along the contiguous axis.
 int narrowest_bytes(const SweepPlan &);

@@ -25,19 +25,16 @@ public:
     inputs = make_inputs(problem, extents, {.seed = 5, .mean = 0.5});
   }
 
-  Schedule schedule(const std::string &mapping) const {
-    const Backend &cuda = backend_for(gpu());
-    return parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(plan, gpu()));
-  }
-
   std::string refusal(const std::string &mapping, std::string_view target = "sm_90") const {
-    return backend_for(gpu()).inapplicable(plan, schedule(mapping), find_target(target)).value_or("");
+    const Backend &cuda = backend_for(gpu());
+    const Schedule schedule = parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(plan, gpu()));
+    return cuda.inapplicable(plan, schedule, find_target(target)).value_or("");
   }
 
   /// The bits of all ways to run a schedule, which must be the same.
   std::string bits(const std::string &mapping) const {
     SCOPED_TRACE(to_text(problem) + " / " + mapping);
-    const Kernel kernel = compile_for_emulator(plan, schedule(mapping), gpu(), "kernel");
+    const Kernel kernel = compile_for_emulator(plan, schedule_for(plan, gpu(), mapping), gpu(), "kernel");
     const LoadedKernel loaded(kernel);
     std::string first;
     for (int multiprocessors : {1, 2, 3, 100})
@@ -158,7 +155,7 @@ TEST(Grid, WhatCannotBeCopiedAheadIsRefused) {
   EXPECT_EQ(subject.refusal("grid=resident stages=2 vector=2 threads=64 blocks=1"),
             "schedule: stages=2: no rows of fixed extents that are read in 4 bytes or more at once; use stages=1");
   EXPECT_EQ(
-      Subject("rms_norm rows=2 cols=32768 x=f32").refusal("grid=resident stages=2 keep=reread"),
+      Subject("rms_norm rows=2 cols=32768 x=f32").refusal("grid=resident stages=2 threads=512 keep=reread"),
       "schedule: stages=2 rows=1: the rows that are copied ahead take 393216 bytes of shared memory, of which a block has 232192; use "
       "fewer of either");
 }

@@ -1,0 +1,140 @@
+// What the model promises of the default schedule, ptxas keeps: over the catalogue, dtypes and the extents of the benchmarks no default
+// spills, each multiprocessor holds as many warps as the model counted on, loads are as wide as they can be, and the registers that the
+// model reckons with come near those that ptxas takes when nothing limits it.
+#include <algorithm>
+#include <cstdlib>
+#include <regex>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "codegen/backend.h"
+#include "codegen/cuda/registers.h"
+#include "codegen/resources.h"
+#include "dsl/problem.h"
+
+namespace normforge::testing {
+namespace {
+
+const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
+
+constexpr int kAtLeast = 64;     ///< registers that each thread of a default has: what it wants below that makes no difference
+constexpr int kShort = 32;       ///< the estimate may fall short of ptxas's choice by so many, which fits itself to fewer without a spill,
+constexpr int kExcess = 64;      ///< and exceed it by so many
+constexpr int kWholeFile = 1024; ///< threads that share all registers, 64 each, however long their code is:
+constexpr int kFewBytes = 64;    ///< some rows of them that are read again spill so much at most
+constexpr double kMeanError = 8; ///< either way, on average
+
+const Target &gpu() { return find_target("sm_90"); }
+
+/// Problems by norm, extents and dtype, those of the benchmarks and of the rest of the catalogue.
+std::vector<std::string> problems() {
+  std::vector<std::string> all;
+  const auto add = [&](std::initializer_list<const char *> norms, const std::vector<std::string> &extents) {
+    for (const char *norm : norms)
+      for (const std::string &each : extents)
+        for (const char *dtype : {"bf16", "f32"})
+          all.push_back(std::string(norm) + " " + each + " x=" + dtype);
+  };
+  std::vector<std::string> many, few;
+  for (int cols : {64, 128, 256, 512, 1024, 1152, 1536, 2048, 2304, 2560, 4096, 5120, 8192, 12288, 16384, 32768, 65536, 131072, 262144})
+    many.push_back("rows=8192 cols=" + std::to_string(cols));
+  for (int rows : {1, 32, 1024, 32768})
+    for (int cols : {64, 256, 2304, 16384, 32768, 262144})
+      few.push_back("rows=" + std::to_string(rows) + " cols=" + std::to_string(cols));
+  add({"rms_norm", "layer_norm", "softmax", "add_rms_norm", "rms_norm_quant"}, many);
+  add({"rms_norm", "layer_norm", "softmax", "add_rms_norm", "rms_norm_quant"}, few);
+  add({"add_layer_norm", "l1_normalize", "l2_normalize", "layer_norm_monitored", "layer_norm_quant", "layer_norm_std", "log_softmax",
+       "rms_norm_gated", "rms_norm_gemma", "layer_norm_ragged", "softmax_ragged"},
+      many);
+  add({"batch_norm_infer", "batch_norm_train", "instance_norm", "layer_norm_channels", "mean_variance_norm", "moments"},
+      {"batch=8 channel=64 space=3136", "batch=32 channel=256 space=196", "batch=8 channel=64 space=3136 order=batch,space,channel"});
+  add({"group_norm"}, {"batch=8 group=32 sub=8 space=196", "batch=2 group=4 sub=16 space=4096"});
+  add({"layer_norm", "rms_norm", "softmax"}, {"", "order=cols,rows"});
+  return all;
+}
+
+/// A line of codegen/resources.h's table.
+struct Resources {
+  int64_t registers, spilled, local, shared, threads, warps, access, promised;
+};
+
+std::vector<Resources> resources_of(const Kernel &kernel) {
+  std::istringstream table(resource_table(kernel, gpu()));
+  std::string line, symbol, rest;
+  std::getline(table, line); // its heading
+  std::vector<Resources> steps;
+  for (Resources r; table >> symbol >> r.registers >> r.spilled >> r.local >> r.shared >> r.threads >> r.warps;) {
+    table.ignore(1, '/') >> rest >> r.access >> r.promised >> rest;
+    steps.push_back(r);
+  }
+  return steps;
+}
+
+/// What the model reckons with, of the nest that wants most.
+int registers_wanted(const SweepPlan &plan, const Schedule &schedule) {
+  const cuda::CudaMapping mapping = cuda::read_mapping(schedule.mapping);
+  int most = 0;
+  for (const Nest &nest : plan.nests) {
+    const nest::NestShape shape = nest::shape_of(plan, nest, schedule.numerics, cuda::nest_mapping(plan, mapping));
+    const nest::Residency residency = nest::residency_of(plan, shape, cuda::nest_mapping(plan, mapping).keep);
+    most = std::max(most, cuda::registers_wanted(plan, shape, residency, mapping));
+  }
+  return most;
+}
+
+TEST(Defaults, KeepWhatTheModelPromises) {
+  if (find_ptxas().empty())
+    GTEST_SKIP() << "no ptxas";
+  const Backend &cuda = backend_for(gpu());
+  const std::vector<std::string> all = problems();
+  double error = 0, count = 0;
+  for (size_t i = 0; i < all.size(); i += kLong ? 1 : 23) {
+    SCOPED_TRACE(all[i]);
+    const SweepPlan plan = make_sweep_plan(parse_problem(all[i]));
+    const Schedule schedule = cuda.default_schedule(plan, gpu());
+    Kernel kernel = cuda.compile(plan, schedule, gpu(), "kernel");
+    const cuda::CudaMapping mapping = cuda::read_mapping(schedule.mapping);
+    const int64_t promised = mapping.threads * mapping.rows * mapping.blocks / cuda::kWarp;
+    for (const Resources &step : resources_of(kernel)) {
+      EXPECT_LE(step.spilled, step.threads < kWholeFile ? 0 : kFewBytes);
+      EXPECT_GE(step.warps, promised);
+      EXPECT_GE(step.access, step.promised);
+    }
+    kernel.object = std::regex_replace(kernel.object, std::regex("\\.minnctapersm \\d+"), "");
+    int64_t taken = kAtLeast;
+    for (const Resources &step : resources_of(kernel))
+      taken = std::max(taken, step.registers);
+    const int64_t wanted = std::max(kAtLeast, registers_wanted(plan, schedule));
+    EXPECT_LE(taken - wanted, kShort);
+    EXPECT_LE(wanted - taken, kExcess);
+    error += double(std::abs(wanted - taken));
+    ++count;
+  }
+  EXPECT_LE(error / count, kMeanError);
+  RecordProperty("mean error in registers", std::to_string(error / count));
+}
+
+/// Short rows fill their warps, and loads of rows that are a multiple of 16 bytes have 16.
+TEST(Defaults, LeaveNoLaneIdleAndReadSixteenBytesAtOnce) {
+  const Backend &cuda = backend_for(gpu());
+  for (const std::string &problem : problems()) {
+    if (problem.find("cols=") == std::string::npos || problem.find("order=") != std::string::npos)
+      continue;
+    SCOPED_TRACE(problem);
+    const SweepPlan plan = make_sweep_plan(parse_problem(problem));
+    const Schedule schedule = cuda.default_schedule(plan, gpu());
+    EXPECT_EQ(cuda.inapplicable(plan, schedule, gpu()), std::nullopt);
+    EXPECT_EQ(parse_schedule(to_text(schedule, cuda.knobs()), cuda.knobs(), schedule), schedule);
+    const cuda::CudaMapping mapping = cuda::read_mapping(schedule.mapping);
+    const int input_bytes = problem.ends_with("bf16") ? 2 : 4, elements = cuda::vector_elements(plan, mapping.vector);
+    EXPECT_GE(elements * input_bytes, 16);
+    EXPECT_LE(mapping.threads * elements, plan.specialized.axes.back().extent.lo);
+    if (problem.find("rows=1 ") == std::string::npos) {
+      EXPECT_EQ(mapping.threads * mapping.rows % cuda::kWarp, 0);
+    }
+  }
+}
+
+} // namespace
+} // namespace normforge::testing
