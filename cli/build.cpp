@@ -117,6 +117,27 @@ std::vector<KernelChoice> choices_for(const std::vector<Problem> &problems, cons
   return std::move(locked.choices);
 }
 
+/// The directory of the package, made before time is spent on kernels. It goes again with the object, and those above it that were made
+/// for it, as far as nothing was put there.
+class PackageDirectory {
+public:
+  explicit PackageDirectory(const std::string &path) {
+    std::error_code failed;
+    for (auto at = std::filesystem::absolute(path, failed); !at.empty() && !std::filesystem::exists(at, failed); at = at.parent_path())
+      made.push_back(at);
+    make_writable_directory(path);
+  }
+  PackageDirectory(const PackageDirectory &) = delete;
+  ~PackageDirectory() {
+    std::error_code not_empty;
+    for (const std::filesystem::path &directory : made)
+      std::filesystem::remove(directory, not_empty);
+  }
+
+private:
+  std::vector<std::filesystem::path> made; ///< innermost first
+};
+
 void build(const BuildFlags &flags) {
   const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
   LibraryOptions options{.name = flags.name,
@@ -131,7 +152,7 @@ void build(const BuildFlags &flags) {
     options.schedules = flags.lock.empty() ? "common" : "lockfile";
   }
   check_library_name(flags.name);
-  make_writable_directory(flags.directory); // before time is spent on kernels
+  const PackageDirectory directory(flags.directory);
   Library library;
   try {
     library = make_library(problems, options);
@@ -141,7 +162,7 @@ void build(const BuildFlags &flags) {
   }
   end_progress();
   if (!library.no_cubin.empty())
-    warn("warning: GPUs get PTX alone, which their driver compiles: " + library.no_cubin);
+    warn("warning: " + library.no_cubin);
   for (OutputFile &file : library.files)
     file.path = (std::filesystem::path(flags.directory) / file.path).string();
   const OutputFile &archive = library.files.front();

@@ -1,6 +1,7 @@
 #include "codegen/gpu.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -32,7 +33,6 @@ struct Driver {
   Result (*record_event_node)(Handle, Handle stream, unsigned flags);
   Result (*wait_event)(Handle);
   Result (*elapsed)(float *milliseconds, Handle begin, Handle end);
-  Result (*error_text)(Result, const char **text);
   Result (*create_stream)(Handle *, unsigned flags);
   Result (*destroy_stream)(Handle);
   Result (*begin_capture)(Handle stream, int mode);
@@ -43,18 +43,29 @@ struct Driver {
   Result (*destroy_executable)(Handle);
 };
 constexpr const char *kNames[] = {
-    "cuDeviceGetName",      "cuDevicePrimaryCtxRetain",
-    "cuCtxSetCurrent",      "cuCtxSynchronize",
-    "cuMemAlloc_v2",        "cuMemFree_v2",
-    "cuMemcpyHtoD_v2",      "cuMemcpyDtoH_v2",
-    "cuMemcpyDtoDAsync_v2", "cuMemsetD8Async",
-    "cuEventCreate",        "cuEventDestroy_v2",
-    "cuEventRecord",        "cuEventRecordWithFlags",
-    "cuEventSynchronize",   "cuEventElapsedTime",
-    "cuGetErrorString",     "cuStreamCreate",
-    "cuStreamDestroy_v2",   "cuStreamBeginCapture_v2",
-    "cuStreamEndCapture",   "cuGraphInstantiateWithFlags",
-    "cuGraphLaunch",        "cuGraphDestroy",
+    "cuDeviceGetName",
+    "cuDevicePrimaryCtxRetain",
+    "cuCtxSetCurrent",
+    "cuCtxSynchronize",
+    "cuMemAlloc_v2",
+    "cuMemFree_v2",
+    "cuMemcpyHtoD_v2",
+    "cuMemcpyDtoH_v2",
+    "cuMemcpyDtoDAsync_v2",
+    "cuMemsetD8Async",
+    "cuEventCreate",
+    "cuEventDestroy_v2",
+    "cuEventRecord",
+    "cuEventRecordWithFlags",
+    "cuEventSynchronize",
+    "cuEventElapsedTime",
+    "cuStreamCreate",
+    "cuStreamDestroy_v2",
+    "cuStreamBeginCapture_v2",
+    "cuStreamEndCapture",
+    "cuGraphInstantiateWithFlags",
+    "cuGraphLaunch",
+    "cuGraphDestroy",
     "cuGraphExecDestroy",
 };
 static_assert(sizeof kNames / sizeof *kNames == sizeof(Driver) / sizeof(void *));
@@ -78,26 +89,45 @@ const Driver &driver() {
   return driver;
 }
 
-template <class Error = GpuFault> void check(Result result, const char *what) {
+/// "error 218, a PTX JIT compilation failed": the driver's own words, if it has some.
+std::string error_text(Result result) {
   const char *text = nullptr;
+  if (const auto ask = reinterpret_cast<Result (*)(Result, const char **)>(nf_cuda_symbol("cuGetErrorString")); ask && ask(result, &text))
+    text = nullptr;
+  return "error " + std::to_string(result) + (text ? std::string(", ") + text : "");
+}
+
+template <class Error = GpuFault> void check(Result result, const char *what) {
   if (result)
-    throw Error(std::string(what) + ": the CUDA driver reports error " + std::to_string(result) +
-                (driver().error_text(result, &text) == 0 && text ? std::string(", ") + text : ""));
+    throw Error(std::string(what) + ": the CUDA driver reports " + error_text(result));
 }
 
 /// The runtime's driver, once the GPU of that number is known to be there.
 const nf::cuda::Driver &open_device(int device) {
   const nf::cuda::Driver *runtime;
   if (const nf_status status = nf_cuda_driver(&runtime); status != NF_OK)
-    throw NoGpu(nf_status_string(status));
+    throw NoGpu(text_of_driver_status(status));
   int count = 0;
   check<UserError>(runtime->device_count(&count), "cuda");
   if (device >= count)
-    throw UserError("cuda:" + std::to_string(device) + ": this machine has GPUs 0 to " + std::to_string(count - 1));
+    throw UserError("cuda:" + std::to_string(device) +
+                    (count == 1 ? ": GPU 0 is the only one of this machine" : ": this machine has GPUs 0 to " + std::to_string(count - 1)));
   return *runtime;
 }
 
+std::string version_text(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
+
 } // namespace
+
+std::string text_of_driver_status(int32_t status) {
+  const std::string text = nf_status_string(status);
+  const Result error = nf_cuda_error();
+  if (status == NF_NO_DRIVER)
+    return text + ": " + nf_cuda_load_error();
+  if (status == NF_DRIVER_ERROR)
+    return "the CUDA driver reports " + error_text(error);
+  return status == NF_OLD_DRIVER && error ? text + " (" + error_text(error) + ")" : text;
+}
 
 GpuFacts gpu_facts(int device) {
   const nf::cuda::Driver &runtime = open_device(device);
@@ -121,12 +151,16 @@ GpuFacts gpu_facts(int device) {
 const Target &gpu_target(int device) {
   const int level = gpu_facts(device).capability;
   const Target *best = nullptr;
+  int least = INT_MAX;
   for (const Target &target : targets())
-    if (target.gpu() && target.level <= level && (!best || target.level > best->level))
-      best = &target;
+    if (target.gpu()) {
+      least = std::min(least, target.level);
+      if (target.level <= level && (!best || target.level > best->level))
+        best = &target;
+    }
   if (!best)
-    throw UserError("cuda:" + std::to_string(device) + ": its compute capability " + std::to_string(level / 10) + "." +
-                    std::to_string(level % 10) + " is below that of every target");
+    throw UserError("cuda:" + std::to_string(device) + ": its compute capability is " + version_text(level) + ", expected " +
+                    version_text(least) + " or later");
   return *best;
 }
 

@@ -25,6 +25,9 @@ public:
   using UserError::UserError;
 };
 
+/// A status that the runtime's part for GPUs returned just now, in words: with the driver's number and text where it is the driver's.
+std::string text_of_driver_status(int32_t status);
+
 struct GpuFacts {
   std::string name;     ///< as the driver says it: "NVIDIA H100 80GB HBM3"
   int capability = 0;   ///< ten times the compute capability

@@ -26,14 +26,14 @@ struct GpuCall::State {
   void check(nf_status status) const {
     if (status == NF_OK)
       return;
+    const std::string said = text_of_driver_status(status); // before the driver is asked for more
     nf_choice choice{};
     nf_cuda_which(&table.function(), args.data(), &options, &choice);
     const bool by_driver = status == NF_DRIVER_ERROR || status == NF_OLD_DRIVER;
-    const std::string text = std::string(table.function().name) +
-                             ": the call is refused: " + (by_driver || !*choice.why ? nf_status_string(status) : choice.why);
+    const std::string text = std::string(table.function().name) + ": the call is refused: ";
     if (by_driver)
-      throw GpuFault(text + " (" + std::to_string(nf_cuda_error()) + ")");
-    throw UserError(text);
+      throw GpuFault(text + said);
+    throw UserError(text + (*choice.why ? choice.why : nf_status_string(status)));
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 
 #include "dsl/error.h"
@@ -47,6 +48,9 @@ std::string allowed(const Knob &knob) {
   return list;
 }
 
+bool is_power_of_two(int64_t value) { return value > 0 && std::has_single_bit(uint64_t(value)); }
+bool are_powers_of_two(std::span<const int64_t> values) { return std::ranges::all_of(values, is_power_of_two); }
+
 int64_t parse_value(const Knob &knob, std::string_view text) {
   const auto refuse = [&](const std::string &got) -> UserError {
     return UserError("schedule: " + std::string(knob.name) + "=" + std::string(text) + ": " + got + ", expected one of " + allowed(knob));
@@ -64,7 +68,7 @@ int64_t parse_value(const Knob &knob, std::string_view text) {
   if (error != std::errc() || unit == 0 || __builtin_mul_overflow(value, unit, &value))
     throw refuse("not a number");
   if (std::ranges::find(knob.values, value) == knob.values.end())
-    throw refuse("out of reach");
+    throw refuse(are_powers_of_two(knob.values) && !is_power_of_two(value) ? "not a power of two" : "out of reach");
   return value;
 }
 

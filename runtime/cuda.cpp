@@ -40,8 +40,10 @@ nf_status choose(const nf_function *function, const void *args, void *stream, in
     return status;
   if (workspace_bytes < 0)
     return NF_BAD_OPTIONS;
-  if (const nf_status status = find_machine(stream, prepared); status != NF_OK)
+  if (const nf_status status = find_machine(stream, prepared); status != NF_OK) {
+    call->culprit = status == NF_NO_DRIVER ? nf_cuda_load_error() : nullptr;
     return status;
+  }
   if (call->empty)
     return NF_OK;
   const nf::Machine machine = prepared->context.machine;

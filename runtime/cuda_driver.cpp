@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/cuda.h"
@@ -40,11 +41,15 @@ void *library = nullptr;
 nf_status found = NF_NO_DRIVER;
 Driver driver_found;
 Result last_error = 0;
+char load_error[160] = "libcuda.so.1 is the one that the CUDA toolkit has to link against";
 
 nf_status find_driver() {
   library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (!library)
+  if (!library) {
+    if (const char *said = dlerror())
+      snprintf(load_error, sizeof load_error, "%s", said);
     return NF_NO_DRIVER;
+  }
   for (size_t i = 0; i < sizeof kNames / sizeof *kNames; ++i) {
     void *entry = dlsym(library, kNames[i]);
     if (!entry)
@@ -81,6 +86,8 @@ extern "C" nf_status nf_cuda_driver(const Driver **driver) {
   *driver = &driver_found;
   return found;
 }
+
+extern "C" const char *nf_cuda_load_error(void) { return load_error; }
 
 extern "C" void *nf_cuda_symbol(const char *name) {
   const Driver *driver;

@@ -52,6 +52,9 @@ extern "C" {
 /// The driver, ready for use; or why there is none, found out once.
 nf_status nf_cuda_driver(const nf::cuda::Driver **driver);
 
+/// Why the driver's library does not load, once nf_cuda_driver() has returned NF_NO_DRIVER.
+const char *nf_cuda_load_error(void);
+
 /// An entry point of the driver's library by its name; null where there is no driver, or it lacks it.
 void *nf_cuda_symbol(const char *name);
 

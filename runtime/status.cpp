@@ -19,7 +19,7 @@ constexpr const char *kTexts[] = {
     "the CPU level asked for is none, or this CPU lacks it",
     "no kernel of the library serves this call on this machine",
     "this call wants a workspace: none, or too small a one, was given",
-    "no driver: libcuda.so.1 is not on this machine",
+    "no driver: the CUDA driver does not load",
     "the driver is too old: it is older than CUDA 12, or does not know the kernel's code",
     "no device: the driver finds no GPU",
     "the GPU is older than any code in this library",

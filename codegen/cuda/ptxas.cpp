@@ -21,8 +21,15 @@ namespace {
 
 constexpr int64_t kRegisters = 64 << 10; ///< of a multiprocessor
 constexpr int64_t kRegisterUnit = 256;   ///< what a warp's registers are rounded up to
-constexpr int64_t kMostBlocks = 16;      ///< of a multiprocessor: 32 where it holds 64 warps
 constexpr int64_t kOfCluster = 18;       ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
+constexpr char kRemedy[] = "; install the CUDA toolkit, or name its ptxas by NORMFORGE_PTXAS";
+
+/// Blocks that a multiprocessor holds at most, by compute capability (CUDA C++ programming guide, technical specifications).
+struct MostBlocks {
+  int32_t level;
+  int64_t blocks;
+};
+constexpr MostBlocks kMostBlocks[] = {{80, 32}, {86, 16}, {89, 24}, {90, 32}};
 
 /// A file of its own, gone with the object.
 class Temporary {
@@ -43,16 +50,22 @@ private:
   llvm::FileRemover remover;
 };
 
-/// Runs ptxas and returns what it says. Throws UserError, naming what it was `asked`, where it fails.
-std::string run(const std::string &ptxas, std::vector<llvm::StringRef> arguments, const std::string &asked) {
+UserError cannot(const std::string &ptxas, const std::string &asked, const std::string &reason) {
+  return UserError(ptxas + " does not " + asked + ": " + reason);
+}
+
+/// Runs ptxas and returns what it says. Throws UserError, naming what it was `asked` and the `remedy`, where it fails.
+std::string run(const std::string &ptxas, std::vector<llvm::StringRef> arguments, const std::string &asked, const std::string &remedy) {
   const Temporary report("txt");
   arguments.insert(arguments.begin(), ptxas);
   const std::optional<llvm::StringRef> streams[] = {std::nullopt, report.name(), report.name()};
   std::string failure;
   const int status = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, streams, /*SecondsToWait=*/0, /*MemoryLimit=*/0, &failure);
   const std::string said = report.text();
-  if (status != 0)
-    throw UserError(ptxas + " does not " + asked + ": " + (failure.empty() ? said.substr(0, said.find('\n')) : failure));
+  if (status != 0) {
+    const std::string reason = failure.empty() ? said.substr(0, said.find('\n')) : failure;
+    throw cannot(ptxas, asked, reason.empty() ? "exit status " + std::to_string(status) + kRemedy : reason + remedy);
+  }
   return said;
 }
 
@@ -68,8 +81,11 @@ Assembled assemble(const std::string &ptxas, const std::string &ptx, const Targe
     throw UserError("cannot write " + source.name().str() + ": " + error.message());
   const std::string architecture = "-arch=" + std::string(gpu.cpu);
   Assembled assembled;
-  assembled.said = run(ptxas, {architecture, "-v", "-o", cubin.name(), source.name()}, "assemble the kernel for " + std::string(gpu.name));
+  const std::string asked = "assemble the kernel for " + std::string(gpu.name);
+  assembled.said = run(ptxas, {architecture, "-v", "-o", cubin.name(), source.name()}, asked, "");
   assembled.cubin = cubin.text();
+  if (assembled.cubin.empty())
+    throw cannot(ptxas, asked, std::string("it ends well and writes nothing") + kRemedy);
   return assembled;
 }
 
@@ -93,14 +109,20 @@ int64_t widest_load(const std::string &ptx, const std::string &symbol) {
   return widest;
 }
 
+int64_t most_blocks(const Target &gpu) {
+  const auto row = std::ranges::find(kMostBlocks, gpu.level, &MostBlocks::level);
+  internal_check(row != std::end(kMostBlocks));
+  return row->blocks;
+}
+
 /// How many warps of a step fit a multiprocessor at once. Blocks of a cluster start together in one GPC, which holds whole clusters alone
 /// (CUDA C++ Programming Guide, thread block clusters): what is left over of it does nothing.
 int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gpu) {
   const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
   const int64_t rounded = (registers * cuda::kWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
-  const int64_t blocks = std::min({gpu.warps / warps, kRegisters / (rounded * warps),
-                                   (gpu.shared_bytes + cuda::kReservedShared) / (launch.shared_bytes + cuda::kReservedShared),
-                                   gpu.warps == 64 ? 2 * kMostBlocks : kMostBlocks});
+  const int64_t blocks =
+      std::min({gpu.warps / warps, kRegisters / (rounded * warps),
+                (gpu.shared_bytes + cuda::kReservedShared) / (launch.shared_bytes + cuda::kReservedShared), most_blocks(gpu)});
   return blocks * kOfCluster / launch.cluster * launch.cluster * warps / kOfCluster;
 }
 
@@ -116,7 +138,7 @@ std::string find_ptxas() {
 }
 
 std::string ptxas_version(const std::string &ptxas) {
-  const llvm::StringRef said = llvm::StringRef(run(ptxas, {"--version"}, "say its version")).rtrim();
+  const llvm::StringRef said = llvm::StringRef(run(ptxas, {"--version"}, "say its version", kRemedy)).rtrim();
   return said.substr(said.rfind('\n') + 1).str();
 }
 

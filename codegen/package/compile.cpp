@@ -107,8 +107,12 @@ std::vector<Kernel> compile_kernels(std::span<const SelectedKernel *const> selec
     if (unit.error)
       std::rethrow_exception(unit.error);
   for (const Unit &unit : units)
-    if (assembling && assembling->refusal.empty())
-      assembling->refusal = unit.made.refusal;
+    if (assembling && unit.from->target->gpu()) {
+      ++assembling->kernels;
+      assembling->refused += !unit.made.refusal.empty();
+      if (assembling->refusal.empty())
+        assembling->refusal = unit.made.refusal;
+    }
   for (const size_t unit : unit_of)
     kernels.push_back(units[unit].made.kernel);
   return kernels;

@@ -21,6 +21,8 @@ struct Assembling {
   std::string ptxas;   ///< empty: there is none
   std::string version; ///< what it says of itself
   std::string refusal; ///< why the first kernel without machine code has none; empty: all have it
+  int refused = 0;     ///< kernels that have none, though there is an assembler
+  int kernels = 0;     ///< of GPUs
 };
 
 /// The assembler of this machine, or why it is of no use.

@@ -138,6 +138,18 @@ endif()
   return std::regex_replace(text, std::regex("@NAME@"), library);
 }
 
+/// "1 of 4 kernels for GPUs"; empty: all of them have no machine code.
+std::string refused_part(const Assembling &assembling) {
+  if (assembling.refused == 0 || assembling.refused == assembling.kernels)
+    return "";
+  return std::to_string(assembling.refused) + " of " + std::to_string(assembling.kernels) + " kernels for GPUs";
+}
+
+std::string ptx_alone(const Assembling &assembling) {
+  const std::string part = refused_part(assembling);
+  return part.empty() ? "GPUs get PTX alone" : part + (assembling.refused == 1 ? " is" : " are") + " PTX alone";
+}
+
 } // namespace
 
 void check_library_name(const std::string &name) {
@@ -160,7 +172,8 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
   Assembling assembling = gpu ? find_assembler() : Assembling();
   const auto require_cubins = [&] {
     if (options.require_cubin && !assembling.refusal.empty())
-      throw UserError("no machine code for GPUs: " + assembling.refusal);
+      throw UserError("no machine code for " + (refused_part(assembling).empty() ? "GPUs" : refused_part(assembling)) + ": " +
+                      assembling.refusal);
   };
   require_cubins();
 
@@ -174,7 +187,8 @@ Library make_library(const std::vector<Problem> &problems, const LibraryOptions 
       },
       gpu ? &assembling : nullptr);
   require_cubins();
-  library.no_cubin = assembling.refusal;
+  if (!assembling.refusal.empty())
+    library.no_cubin = ptx_alone(assembling) + ", which their driver compiles: " + assembling.refusal;
 
   Objects objects(name);
   std::span<const Kernel> left = kernels;

@@ -31,7 +31,7 @@ struct Library {
   std::vector<std::string> functions;
   CompileProgress kernels; ///< as it ended
   int tuned = 0;           ///< kernels by choices
-  std::string no_cubin;    ///< why kernels of GPUs are there as PTX alone; empty: none is
+  std::string no_cubin;    ///< which kernels of GPUs are there as PTX alone, and why; empty: none is
 };
 
 /// Throws UserError for a name that is no C identifier.

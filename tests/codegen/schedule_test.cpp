@@ -57,12 +57,15 @@ TEST(Schedule, ErrorsSayWhatWasGotAndWhatThereIs) {
   EXPECT_EQ(
       message("row=2"),
       "schedule: unknown knob 'row'; did you mean 'rows'? (there are: two_pass, chunked, lanes, chunk, fold, fma, rows, store, grain)");
-  EXPECT_EQ(message("rows=3"), "schedule: rows=3: out of reach, expected one of 1, 2, 4");
+  EXPECT_EQ(message("rows=3"), "schedule: rows=3: not a power of two, expected one of 1, 2, 4");
+  EXPECT_EQ(message("rows=8"), "schedule: rows=8: out of reach, expected one of 1, 2, 4");
+  EXPECT_EQ(message("grain=3"), "schedule: grain=3: out of reach, expected one of 0, 64K, 1M");
   EXPECT_EQ(message("rows=two"), "schedule: rows=two: not a number, expected one of 1, 2, 4");
   EXPECT_EQ(message("rows"), "schedule: rows=: not a number, expected one of 1, 2, 4");
   EXPECT_EQ(message("store=fast"), "schedule: store=fast: unknown value, expected one of normal, stream");
-  EXPECT_EQ(message("lanes=24"), "schedule: lanes=24: out of reach, expected one of 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, "
-                                 "4096, 8192");
+  EXPECT_EQ(message("lanes=24"),
+            "schedule: lanes=24: not a power of two, expected one of 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, "
+            "4096, 8192");
   EXPECT_EQ(message("grain=99999999999999999999M"), "schedule: grain=99999999999999999999M: not a number, expected one of 0, 64K, 1M");
 }
 

@@ -66,16 +66,17 @@ TEST(Ptxas, AssemblesRowsThatComeInBulk) {
 }
 
 /// The column `warps` of a kernel that an assembler gives so many registers.
-std::string warps_of(const Launch &launch, int registers) {
+std::string warps_of(const Launch &launch, int registers, const char *target = "sm_90") {
   const TemporaryDirectory directory;
   const std::string ptxas = directory / "ptxas";
-  std::ofstream(ptxas) << "#!/bin/sh\necho \"Compiling entry function 'kernel' for 'sm_90'\"\necho 'Used " << registers << " registers'\n";
+  std::ofstream(ptxas) << "#!/bin/sh\necho \"Compiling entry function 'kernel' for 'sm_90'\"\necho 'Used " << registers
+                       << " registers'\necho code >\"$4\"\n";
   std::filesystem::permissions(ptxas, std::filesystem::perms::owner_all);
   const char *named = std::getenv("NORMFORGE_PTXAS");
   const std::string before = named ? named : "";
   ::setenv("NORMFORGE_PTXAS", ptxas.c_str(), 1);
   const Kernel kernel{.object = ".entry kernel()", .steps = {{.symbol = "kernel", .launch = launch}}};
-  std::istringstream table(resource_table(kernel, find_target("sm_90")));
+  std::istringstream table(resource_table(kernel, find_target(target)));
   named ? ::setenv("NORMFORGE_PTXAS", before.c_str(), 1) : ::unsetenv("NORMFORGE_PTXAS");
   std::string line, word;
   std::getline(table, line);
@@ -93,6 +94,11 @@ TEST(Ptxas, OccupancyByRegistersSharedMemoryAndClusters) {
   EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 2}, 64), "32/64");
   EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 4}, 64), "28/64");
   EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 8}, 32), "56/64");
+
+  // NVIDIA's table of compute capabilities: resident blocks.
+  EXPECT_EQ(warps_of({.threads = 32, .rows = 1}, 16, "sm_80"), "32/64");
+  EXPECT_EQ(warps_of({.threads = 32, .rows = 1}, 16, "sm_86"), "16/48");
+  EXPECT_EQ(warps_of({.threads = 32, .rows = 1}, 16, "sm_89"), "24/48");
 }
 
 } // namespace

@@ -83,10 +83,11 @@ class GpuPack(MadeOnceTest):
         self.assertIn("not used, the default serves: numerics half: locked for", run(*words[:-4], "--target", "x86-64-v3,sm_90", *words[-2:], "--same-bits", cwd=self.directory).stderr)
 
     def test_what_is_refused(self):
-        for says, stand_in, settings in (("no driver: libcuda.so.1 is not on this machine", False, {}),
+        for says, stand_in, settings in (("no driver: the CUDA driver does not load: libcuda.so.1: cannot open shared object file", False, {}),
                                          ("older than CUDA 12", True, {"VERSION": "11080"}),
                                          ("no device: the driver finds no GPU", True, {"DEVICES": "none"}),
-                                         ("the CUDA driver reports error 999", True, {"FAIL": "cuDeviceGetName=999"}),
+                                         ("the CUDA driver reports error 999, unknown error", True, {"FAIL": "cuDeviceGetName=999"}),
+                                         ("the CUDA driver reports error 999, unknown error", True, {"FAIL": "cuInit=999"}),
                                          ("the pack is for sm_90, and this GPU, emulated sm_80, is an sm_80; make one with 'normforge tune PROBLEMS --target sm_80", True, {"DEVICES": "80"})):
             ran = self.runner(stand_in, **settings)
             self.assertEqual((ran.returncode, ran.stdout), (1, ""), ran.stderr)

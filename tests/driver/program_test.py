@@ -3,6 +3,7 @@ for GPUs, linked by a C compiler on a machine that has no driver."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -75,20 +76,43 @@ class Run(Environment):
         self.refused(*self.call, "--device", "cuda:1", "--target", "sm_90", says="cuda:1 does not run sm_90 code; choose sm_86 or lower")
         self.refused(*self.call, "--device", "cuda:2", says="this machine has GPUs 0 to 1")
 
+    def test_devices_have_it(self):
+        self.assertNotIn("gpu", json.loads(self.ok("devices", "--json")))
+        self.stand_in(DEVICES="90,80")
+        gpu = json.loads(self.ok("devices", "--json"))["gpu"]
+        self.assertEqual((gpu["level"], gpu["multiprocessors"], gpu["name"], gpu["cuda_of_driver"]), ("sm_90", 3, "emulated sm_90", "13.0"))
+        self.assertEqual(gpu["fingerprint"], "sm_90 64K 3 multiprocessors 1500 MHz CUDA 13.0 emulated sm_90")
+        self.assertEqual(self.ok("devices").splitlines()[-1], gpu["fingerprint"])
+        self.stand_in(FAIL="cuInit=999")
+        self.assertNotIn("emulated", self.ok("devices"))
+
     def test_what_is_refused(self):
-        self.refused(*self.call, "--device", "cuda:0", says="no driver: libcuda.so.1 is not on this machine; give --device emulator")
+        self.refused(*self.call, "--device", "cuda:0", says="no driver: the CUDA driver does not load: libcuda.so.1: cannot open shared object file: No such file or directory; give --device emulator")
         self.refused(*self.call, "--device", "cuda:", says="expected the number of a GPU, such as cuda:0")
         self.refused(*self.call, "--device", "gpu", says="expected cpu, emulator, or a GPU such as cuda:0")
         self.write("kernels.txt", "")
         self.stand_in()
         self.refused(*self.call, "--device", "cuda:0", "--target", "x86-64-v3", says="cuda:0 is a GPU; give a target such as sm_90")
-        self.refused(*self.call, "--device", "cuda:0", says="the CUDA driver reports an error (209)")
+        self.refused(*self.call, "--device", "cuda:0", says="the call is refused: the CUDA driver reports error 209, of the stand-in")
         self.stand_in(VERSION="11080")
         self.refused(*self.call, "--device", "cuda:0", says="older than CUDA 12")
-        self.stand_in(VERSION="13000", DEVICES="75")
-        self.refused(*self.call, "--device", "cuda:0", says="compute capability 7.5 is below that of every target")
+        self.stand_in(VERSION="13000", FAIL="cuInit=999")
+        self.refused(*self.call, "--device", "cuda:0", says="the CUDA driver reports error 999, unknown error; give --device emulator")
+        self.stand_in(FAIL="cuModuleLoadData=218")
+        self.refused(*self.call, "--device", "cuda:0", says="the call is refused: the CUDA driver reports error 218, a PTX JIT compilation failed")
+        self.stand_in(FAIL="cuModuleLoadData=222")
+        self.refused(*self.call, "--device", "cuda:0", says="or does not know the kernel's code (error 222, of the stand-in)")
+        self.stand_in(FAIL="cuInit=34")
+        self.refused(*self.call, "--device", "cuda:0", says="libcuda.so.1 is the one that the CUDA toolkit has to link against; give --device emulator")
+        self.stand_in(FAIL="", DEVICES="75")
+        self.refused(*self.call, "--device", "cuda:0", says="cuda:0: its compute capability is 7.5, expected 8.0 or later")
+        self.stand_in(DEVICES="90")
+        self.refused(*self.call, "--device", "cuda:1", says="cuda:1: GPU 0 is the only one of this machine")
         self.stand_in(DEVICES="none")
         self.refused(*self.call, "--device", "cuda:0", says="no device: the driver finds no GPU")
+        self.write("libcuda.so.1", "")
+        os.environ["LD_LIBRARY_PATH"] = self.directory
+        self.refused(*self.call, "--device", "cuda:0", says=("no driver: the CUDA driver does not load: ", "libcuda.so.1: file too short; give --device emulator"))
 
 
 class Build(Environment):
@@ -102,11 +126,11 @@ class Build(Environment):
             return json.load(file)
 
     def failed(self, *words, says):
-        """A build that leaves nothing, but for its directory."""
+        """A build that leaves nothing."""
         result = run(*words, cwd=self.directory)
         self.assertEqual(result.returncode, 1)
         self.assertIn(says, result.stderr)
-        self.assertEqual(os.listdir(self.path("out")), [])
+        self.assertFalse(os.path.exists(self.path("out")))
 
     def test_links_and_runs_from_c_without_a_driver(self):
         os.environ.update(NO_PTXAS)
@@ -117,7 +141,7 @@ class Build(Environment):
         subprocess.run(["c++", "-std=c++17", "-x", "c++", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "out/include/norms.h"], cwd=self.directory, check=True)
         self.assertNotIn("cuda", subprocess.run(["readelf", "-d", "main"], cwd=self.directory, check=True, capture_output=True, text=True).stdout)
         said = subprocess.run(["./main"], cwd=self.directory, check=True, capture_output=True, text=True).stdout
-        self.assertEqual(said, "no driver: libcuda.so.1 is not on this machine\n")
+        self.assertEqual(said, "no driver: the CUDA driver does not load: libcuda.so.1: cannot open shared object file: No such file or directory\n")
 
     def test_without_an_assembler(self):
         os.environ.update(NO_PTXAS)
@@ -129,12 +153,51 @@ class Build(Environment):
         self.assertTrue(kernels)
         self.assertEqual({kernel["cubin_bytes"] for kernel in kernels}, {0})
 
-    def test_an_assembler_that_fails(self):
-        self.write("ptxas", '#!/bin/sh\n[ "$1" = --version ] && echo "release 0" && exit\necho "ptxas fatal : out of registers"\nexit 1\n')
+    def assembler(self, script):
+        """A ptxas that tells its version, and for a kernel does what `script` says: $5 is the kernel's PTX, $4 what it is to write."""
+        self.write("ptxas", '#!/bin/sh\n[ "$1" = --version ] && echo "release 0" && exit\n' + script)
         os.chmod(self.path("ptxas"), 0o755)
         os.environ["NORMFORGE_PTXAS"] = self.path("ptxas")
+
+    def test_an_assembler_that_writes_nothing(self):
+        for script in ("exit 0\n", 'rm "$4"\n'):
+            self.assembler(script)
+            says = "does not assemble the kernel for sm_90: it ends well and writes nothing; install the CUDA toolkit, or name its ptxas by NORMFORGE_PTXAS"
+            self.failed(*self.words, "--require", "cubin", says=says)
+            result = run(*self.words, cwd=self.directory)
+            self.assertEqual(result.returncode, 0)
+            self.assertIn(says, result.stderr)
+            shutil.rmtree(self.path("out"))
+            packing = run("tune", "norms.problems", "--target", "sm_90", "--pack", "pack", "--budget", "0.1s", "--cache", "cache", cwd=self.directory)
+            self.assertIn(says, packing.stderr)
+
+    def test_an_assembler_that_fails_on_one_kernel(self):
+        self.write("norms.problems", "layer_norm cols=64\n")
+        self.assembler('mkdir count 2>/dev/null && echo "ptxas fatal : once" && exit 1\necho code >"$4"\n')
+        os.chdir(self.directory)
+        self.addCleanup(os.chdir, os.getcwd())
+        result = run(*self.words, "--jobs", "1")
+        self.assertEqual(result.returncode, 0)
+        kernels = [kernel for function in self.manifest()["functions"] for kernel in function["kernels"] if kernel["target"] == "sm_90"]
+        self.assertEqual([kernel["cubin_bytes"] > 0 for kernel in kernels].count(False), 1)
+        self.assertRegex(result.stderr, "warning: 1 of [2-9] kernels for GPUs is PTX alone, which their driver compiles: .*fatal : once")
+        os.rmdir(self.path("count"))
+        refused = run(*["other" if word == "cache" else word for word in self.words], "--require", "cubin")
+        self.assertEqual(refused.returncode, 1)
+        self.assertRegex(refused.stderr, "no machine code for 1 of [2-9] kernels for GPUs: ")
+
+    def test_an_assembler_that_says_nothing(self):
+        self.assembler("exit 3\n")
+        self.failed(*self.words, "--require", "cubin", says="does not assemble the kernel for sm_90: exit status 3; install the CUDA toolkit, or name its ptxas")
+        self.assembler("")
+        os.environ["NORMFORGE_PTXAS"] = "/bin/false"
+        self.failed(*self.words, "--require", "cubin", says="; install the CUDA toolkit, or name its ptxas by NORMFORGE_PTXAS")
+
+    def test_an_assembler_that_fails(self):
+        self.assembler('echo "ptxas fatal : out of registers"\nexit 1\n')
         result = run(*self.words, cwd=self.directory)
         self.assertEqual(result.returncode, 0)
+        self.assertIn("warning: GPUs get PTX alone, which their driver compiles: " + self.path("ptxas"), result.stderr)
         self.assertIn("does not assemble the kernel for sm_90: ptxas fatal : out of registers", result.stderr)
         before = self.manifest()
         result = run(*self.words, "--require", "cubin", cwd=self.directory)

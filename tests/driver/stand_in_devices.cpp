@@ -47,7 +47,9 @@ CUresult cuDeviceGetName(char *name, int length, int device) {
 }
 
 CUresult cuGetErrorString(CUresult result, const char **text) {
-  static const std::map<CUresult, const char *> texts{{kNoDevice, "no CUDA-capable device is detected"},
+  static const std::map<CUresult, const char *> texts{{kInvalidPtx, "a PTX JIT compilation failed"},
+                                                      {kUnknown, "unknown error"},
+                                                      {kNoDevice, "no CUDA-capable device is detected"},
                                                       {kIllegalAddress, "an illegal memory access was encountered"}};
   const auto found = texts.find(result);
   *text = found == texts.end() ? "of the stand-in" : found->second;

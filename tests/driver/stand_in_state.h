@@ -15,7 +15,7 @@ namespace normforge::testing::stand_in {
 
 using nf::cuda::kInvalidContext, nf::cuda::kInvalidHandle, nf::cuda::kInvalidValue, nf::cuda::kNoDevice, nf::cuda::kOutOfMemory;
 
-constexpr CUresult kInvalidPtx = 218, kNoBinary = 209, kNotFound = 500, kIllegalAddress = 700, kCaptureUnsupported = 900;
+constexpr CUresult kInvalidPtx = 218, kNoBinary = 209, kNotFound = 500, kIllegalAddress = 700, kCaptureUnsupported = 900, kUnknown = 999;
 constexpr int64_t kPlainSharedBytes = 48 << 10;
 constexpr int kMultiprocessors = 3;
 

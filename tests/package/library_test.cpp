@@ -100,7 +100,7 @@ const std::set<std::string> kSystem = {"bcmp",
                                        "sysconf",
                                        "__sched_cpucount"};
 /// And what only a library with code for GPUs takes of it.
-const std::set<std::string> kForGpus = {"dlopen", "dlsym", "free", "malloc", "pthread_once"};
+const std::set<std::string> kForGpus = {"dlerror", "dlopen", "dlsym", "free", "malloc", "pthread_once"};
 
 class Symbols : public ::testing::TestWithParam<const char *> {};
 
