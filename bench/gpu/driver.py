@@ -16,8 +16,8 @@ class Driver:
     def __init__(self, path="libcuda.so.1"):
         try:
             self.library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
-        except OSError:
-            raise GpuError(f"no driver: {path} is not on this machine; without a GPU, ./dev gpu --emulate") from None
+        except OSError as error:
+            raise GpuError(f"no driver: {error}; without a GPU, ./dev gpu --emulate") from None
         self.call("cuInit", c_uint(0))
         self.device, self.context, self.stream = c_int(), c_void_p(), c_void_p()
         self.call("cuDeviceGet", byref(self.device), c_int(0))
@@ -38,6 +38,10 @@ class Driver:
         value = c_int()
         self.call("cuDeviceGetAttribute", byref(value), c_int(number), self.device)
         return value.value
+
+    def level(self):
+        """Ten times the compute capability."""
+        return 10 * self.attribute(MAJOR) + self.attribute(MINOR)
 
     def facts(self):
         name, version, free, total = ctypes.create_string_buffer(256), c_int(), c_size_t(), c_size_t()

@@ -1,13 +1,13 @@
 """What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, tuning, the benchmark beside its
 peers, and compute-sanitizer, which takes longest. A second call goes on where one was cut off."""
 
-import argparse
 import datetime
 import os
 import pathlib
 import sys
 import tempfile
 
+import command
 import report
 from cases import cases
 from contestants import contestants, versions
@@ -17,6 +17,8 @@ from measure import EMULATED, FULL, Bench, Broken
 from steps import Output
 from suite import TOOLS, conformance, sanitized
 from tuning import tune
+
+TARGET_LEVELS = (80, 86, 89, 90)  # of codegen/target.cpp
 
 
 def say(text):
@@ -90,16 +92,35 @@ def run_bench(output, driver, environment):
     return good
 
 
+def best_target(driver):
+    """The newest target that the GPU runs."""
+    runs = [level for level in TARGET_LEVELS if level <= driver.level()]
+    if not runs:
+        raise GpuError(f"this GPU is sm_{driver.level()}, normforge has code for sm_{TARGET_LEVELS[0]} and later")
+    return f"sm_{runs[-1]}"
+
+
+def check_target(driver, target):
+    if driver.level() < int(target.removeprefix("sm_")):
+        raise GpuError(f"the kit is for {target}, this GPU is sm_{driver.level()}; make one by ./dev gpu --prepare --target {best_target(driver)}")
+
+
 PARTS = {"conformance": run_conformance, "tune": run_tune, "bench": run_bench, "sanitizer": run_sanitizer}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = command.Parser(__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path, help="directory with kit.tar.xz, for all that is found")
     parser.add_argument("--results", type=pathlib.Path, help="directory that gets the results of a GPU")
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--stand-in", type=pathlib.Path, help="directory of the libcuda.so.1 that stands in for a GPU's")
+    parser.add_argument("--look", action="store_true", help="only print the target that this machine's GPU wants a kit for")
     arguments = parser.parse_args()
+    if arguments.look:
+        try:
+            return print(best_target(Driver()))
+        except GpuError as error:
+            sys.exit(f"gpu: {error}")
     output = Output(arguments.out)
     if output.facts["emulated"] != bool(arguments.stand_in):
         sys.exit(f"gpu: {arguments.out}/kit.tar.xz is for {'the emulator' if output.facts['emulated'] else 'a GPU'}; give another directory with --out")
@@ -112,6 +133,7 @@ def main():
             environment |= {"LD_LIBRARY_PATH": str(arguments.stand_in), "NORMFORGE_STAND_IN_KERNELS": f"{scratch}/suite.txt"}
         try:
             driver = Driver(path)
+            check_target(driver, output.facts["target"])
             date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
             output.write("device", {"date": date} | driver.facts() | (output.read("device") or {}))
             say(f"{driver.facts()['device']}; {arguments.out} keeps what is found")
@@ -126,4 +148,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

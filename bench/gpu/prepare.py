@@ -7,7 +7,6 @@
   kit.json                  what it was made of
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -16,6 +15,7 @@ import tarfile
 import tempfile
 
 import cases
+import command
 
 EMULATED_NORMS = ("layer_norm", "rms_norm_quant", "batch_norm_train", "group_norm", "softmax_ragged")
 
@@ -45,7 +45,7 @@ def undated(member):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser = command.Parser(__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path, help="build directory of normforge")
     parser.add_argument("kit", type=pathlib.Path, help="the file to write")
     parser.add_argument("--target", default="sm_90", help="GPU architecture; newer ones get its PTX")
@@ -90,4 +90,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,37 @@ class Emulated(Kit):
         refused = run("prepare.py", self.out, self.out / "kit.tar.xz")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("is not there", refused.stderr)
+
+    def test_a_gpu_that_does_not_run_the_kit(self):
+        for level, says in (("80", "the kit is for sm_90, this GPU is sm_80; make one by ./dev gpu --prepare --target sm_80"),
+                            ("87", "the kit is for sm_90, this GPU is sm_87; make one by ./dev gpu --prepare --target sm_86"),
+                            ("75", "this GPU is sm_75, normforge has code for sm_80 and later")):
+            refused = self.gpu(DEVICES=level)
+            self.assertEqual((refused.returncode, refused.stdout, refused.stderr), (1, "", f"gpu: {says}\n"))
+        look = lambda level: run("gpu.py", self.out, "--look", LD_LIBRARY_PATH=os.environ["NORMFORGE_STAND_IN"], NORMFORGE_STAND_IN_DEVICES=level)
+        self.assertEqual([look(level).stdout for level in ("80", "89", "100")], ["sm_80\n", "sm_89\n", "sm_90\n"])
+
+    def test_without_a_driver_no_kit_is_made(self):
+        (self.out / "libcuda.so.1").write_text("")
+        environment = os.environ | {"LD_LIBRARY_PATH": str(self.out)}
+        refused = subprocess.run([ROOT / "dev", "gpu", "--out", self.out / "new"], capture_output=True, text=True, env=environment)
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        self.assertRegex(refused.stderr, "^gpu: no driver: .*libcuda.so.1: file too short; without a GPU, ./dev gpu --emulate\n$")
+        self.assertFalse((self.out / "new").exists())
+
+    def test_ends_without_a_traceback(self):
+        refused = self.gpu("--only", "foo")
+        self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+        self.assertRegex(refused.stderr, "^gpu: argument --only: invalid choice: 'foo' .*\n$")
+        words = [sys.executable, "-B", BENCH / "gpu.py", self.out, "--stand-in", os.environ["NORMFORGE_STAND_IN"], "--only", "conformance"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as going:
+            self.assertIn("keeps what is found", going.stdout.readline())
+            going.send_signal(signal.SIGINT)
+            self.assertEqual(going.communicate(timeout=60), ("", "gpu: stopped; the same command goes on from here\n"))
+            self.assertEqual(going.returncode, 1)
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as going:
+            going.stdout.close()
+            self.assertEqual((going.stderr.read(), going.wait(timeout=60)), ("", 1))
 
 
 class Stand:
