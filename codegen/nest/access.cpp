@@ -100,8 +100,10 @@ void Emitter::write(const Write &write, Frame &frame, bool asks, bool nontempora
   ir.when(wanted, [&] { store(write.tensor, value, frame, nontemporal); });
 }
 
-/// The view of the buffer that holds a kept node.
+/// The view that holds a kept node.
 int Emitter::buffer_of(NodeId kept) const {
+  if (const int output = residency.output[size_t(kept)]; output >= 0)
+    return output;
   return int(plan.program().tensors.size() + plan.temporaries.size()) + residency.slot[size_t(kept)];
 }
 

@@ -86,8 +86,11 @@ void Emitter::emit_step_of(const NestStep &step, const Division &division, Frame
     return move_known(pivots, row, row_record, /*store=*/true);
 
   const size_t ended = step.kind == NestStep::sweep ? step.index : sweeps.size();
+  std::ranges::fill(filled, 0);
   for (size_t sweep = 0; sweep < ended; ++sweep) {
     move_known(sweeps[sweep].reductions, row, row_record, /*store=*/false);
+    for (NodeId id : residency.leaves[sweep])
+      filled[size_t(id)] = 1;
     for (NodeId id : sweeps[sweep].rows)
       evaluate(id, row);
   }

@@ -3,8 +3,9 @@
 
 namespace normforge::nest {
 
-/// What later sweeps need of a point: read and computed again, or left in a buffer of the row's own (nest/residency.h).
-enum class Keep { reread, scratch, registers };
+/// What later sweeps need of a point: read and computed again, or left in a buffer of the row's own, or in an output until that is written
+/// (nest/residency.h).
+enum class Keep { reread, scratch, registers, output };
 
 struct NestMapping {
   int rows;   ///< that are worked on at once

@@ -24,6 +24,7 @@ public:
     const auto &sweeps = shape.nest.sweeps;
     Residency result;
     result.slot.assign(program.nodes.size(), -1);
+    result.output.assign(program.nodes.size(), -1);
     std::vector<char> kept(program.nodes.size(), 0);
     std::vector<int> free; // slots whose value no later sweep wants
     for (size_t s = 0; s < sweeps.size(); ++s) {
@@ -38,7 +39,7 @@ public:
         const std::vector<char> there = needed(sweeps[later], now);
         for (NodeId id : result.points.back())
           if (there[size_t(id)] && !now[size_t(id)] && !passing[size_t(id)] && is_frontier(id, sweeps[later], here, there) &&
-              worth_keeping(id, kept)) {
+              worth_keeping(id, kept) && (keep != Keep::output || find_output(id, s, now, result.output))) {
             leaves.push_back(id);
             now[size_t(id)] = 1;
           }
@@ -48,6 +49,8 @@ public:
           free.push_back(result.slot[id]), now[id] = 0;
       kept = now;
       for (NodeId id : leaves) {
+        if (keep == Keep::output)
+          break;
         if (free.empty())
           free.push_back(result.slots++);
         result.slot[size_t(id)] = free.back();
@@ -122,6 +125,38 @@ private:
     if (shape.vector_axis < 0 || !(program.node(id).axes & axis_bit(shape.vector_axis)))
       return false;
     return keep == Keep::registers || cost_of(id, kept) >= 1;
+  }
+
+  /// Lets an output hold what sweep `s` leaves of a node, where one can: it has the compute type and every point, the sweep that writes it
+  /// is the last that wants the node, and nothing that lies in its place is read until then.
+  bool find_output(NodeId id, size_t s, std::vector<char> kept, std::vector<int> &output) const {
+    const AxisSet all = shape.nest.kept | shape.nest.reduced;
+    kept[size_t(id)] = 1;
+    for (size_t last = s + 1; last < shape.nest.sweeps.size() && program.node(id).axes == all; ++last)
+      for (const Write &write : shape.nest.sweeps[last].writes) {
+        const auto tensor = size_t(write.tensor);
+        if (tensor >= program.tensors.size() || program.tensors[tensor].role != Tensor::output ||
+            program.axes_of(program.tensors[tensor]) != all || plan.specialized.dtypes[tensor] != plan.specialized.compute ||
+            std::ranges::find(output, write.tensor) != output.end() || wanted_after(id, last, kept) ||
+            reads_in_place(tensor, s, last, kept))
+          continue;
+        output[size_t(id)] = write.tensor;
+        return true;
+      }
+    return false;
+  }
+
+  /// Whether a sweep after `s`, up to `last`, reads an input that lies in an output's place; a row's first element may be read at any time.
+  bool reads_in_place(size_t output, size_t s, size_t last, const std::vector<char> &kept) const {
+    const auto &pairs = plan.problem.in_place;
+    const auto pair = std::ranges::find(pairs, int(output), &std::pair<int, int>::first);
+    if (pair == pairs.end())
+      return false;
+    for (size_t sweep = s + 1; sweep <= last; ++sweep)
+      for (NodeId id : list(needed(shape.nest.sweeps[sweep], kept)))
+        if (program.node(id).op == Op::tensor && program.node(id).symbol == pair->second)
+          return true;
+    return std::ranges::any_of(program.nodes, [](const Node &node) { return node.op == Op::first; });
   }
 
   int cost_of(NodeId id, const std::vector<char> &kept) const {

@@ -1,8 +1,11 @@
 // What a sweep leaves for later ones besides its reductions: values at points, in f32 (f64) in a row buffer on the stack. keep=reread
 // leaves nothing, later sweeps read and compute again; keep=scratch leaves what takes an operation to make again (a centred value, a
 // converted bf16, an exponential); keep=registers leaves all that is used again and unrolls the sweeps, so that the buffer becomes
-// registers.
+// registers; keep=output leaves it where an output of the same type will be written once nothing wants it any more, which takes no buffer,
+// whatever the extents are.
 #pragma once
+
+#include <algorithm>
 
 #include "codegen/nest/mapping.h"
 #include "codegen/nest/nest_shape.h"
@@ -11,11 +14,15 @@ namespace normforge::nest {
 
 struct Residency {
   std::vector<std::vector<NodeId>> points; ///< by sweep: the nodes that it evaluates at each point, operands first
-  std::vector<std::vector<NodeId>> leaves; ///< by sweep: those of them that it leaves in the buffer
-  std::vector<int> slot;                   ///< by node: where in the buffer; -1: not kept
+  std::vector<std::vector<NodeId>> leaves; ///< by sweep: those of them that it leaves to later ones
+  std::vector<int> slot;                   ///< by node: where in the buffer; -1: not there
+  std::vector<int> output;                 ///< by node: the tensor that holds it meanwhile; -1: none
   int slots = 0;                           ///< values per point that the buffer holds at a time
   int64_t slot_bytes = 0;                  ///< of one value for all points of a row or tile
   int64_t row_bytes() const { return slots * slot_bytes; }
+  bool keeps() const {
+    return std::ranges::any_of(leaves, [](const auto &left) { return !left.empty(); });
+  }
 };
 
 Residency residency_of(const SweepPlan &, const NestShape &, Keep);

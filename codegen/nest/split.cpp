@@ -38,7 +38,7 @@ std::optional<std::string> unfit_split(const SweepPlan &plan, const Numerics &nu
   }
   if (!splits)
     return llvm::formatv("schedule: split={0}: {1}; use split=1", mapping.split, whole).str();
-  if (mapping.keep != Keep::reread)
+  if (mapping.keep != Keep::reread && mapping.keep != Keep::output)
     return llvm::formatv("schedule: split={0}: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1",
                          mapping.split)
         .str();

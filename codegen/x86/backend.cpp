@@ -72,7 +72,7 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     if (residency.slots)
       if (const auto reason = oversized_buffer(plan, shape, residency, mapping, target))
         return reason;
-    keeps |= residency.slots > 0;
+    keeps |= residency.keeps();
     streams |= shape.streams;
     groups |= !is_split(plan, shape, numerics, mapping) && shape.inner && !shape.ragged_kept && !shape.ragged_reduction &&
               extent_over(plan, shape.nest.kept).hi > 1;
@@ -82,6 +82,10 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return reason;
   if (mapping.split > 1 && (mapping.rows > 1 || mapping.prefetch) && !groups)
     return std::string("schedule: split: parts of a row are worked on one at a time; use rows=1 prefetch=0, or split=1");
+  if (mapping.keep == Keep::output && !keeps)
+    return std::string(
+        "schedule: keep=output: no output can hold what a later sweep would need an operation to make again: one of the type "
+        "that is computed in, of which nothing is read in its place; use keep=scratch or keep=reread");
   if (mapping.keep != Keep::reread && !keeps)
     return std::string("schedule: keep: no sweep leaves what a later one would need an operation to make again; use keep=reread");
   if (mapping.stream && !streams)

@@ -74,6 +74,7 @@ struct RowCost {
   int64_t read = 0, written = 0;                        ///< bytes that belong to the row alone
   int64_t kept = 0;                                     ///< bytes of its buffer with keep=scratch; 0: there is none
   bool keeps = false;                                   ///< the buffer saves more operations than it costs stores
+  bool holds = false;                                   ///< an output in its place does, without conversions
   bool converts = false, transcends = false;            ///< conversions, transcendental functions at each point
   bool writes_early = false;                            ///< a sweep that reduces writes at its points, too
   int reducing = 0;                                     ///< sweeps that reduce
@@ -113,6 +114,8 @@ RowCost row_cost(const SweepPlan &plan, const NestShape &shape) {
   int stores = 0;
   for (const std::vector<NodeId> &leaves : residency.leaves)
     stores += int(leaves.size());
+  cost.holds =
+      cost.transcends && !cost.converts && residency_of(plan, shape, Keep::output).keeps() && (!cost.kept || cost.kept >= kFirstCache / 2);
   cost.keeps = 2 * saved >= 3 * stores && cost.kept && cost.kept <= (cost.transcends ? kStackBytes : kFirstCache / 2);
   return cost;
 }
@@ -175,8 +178,9 @@ void keep_columns(const SweepPlan &plan, const NestShape &shape, const Numerics 
 
 /// Measured on Zen 5 in and out of the caches, with AVX2 and AVX-512. Rows at once pay while their bytes share the first cache, the more
 /// the heavier the arithmetic is, and need registers; rows a page apart do not get on. A buffer pays where points are costly to make again;
-/// fetching ahead pays where there is room beside what is being worked on, or where everything comes from memory anyway. Splitting few long
-/// rows costs one thread 1 to 3 %, unless it gives up a buffer that pays.
+/// an output in the place of a long one saves traffic between the caches, unless it could have been streamed; fetching ahead pays where
+/// there is room beside what is being worked on, or where everything comes from memory anyway. Splitting few long rows costs one thread 1
+/// to 3 %, unless it gives up a buffer that pays.
 NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
   NestMapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .split = 1};
   const Nest *nest = main_nest(plan, numerics, mapping);
@@ -187,9 +191,11 @@ NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const 
   if (!shape.inner && wide_file && plan.specialized.axes[size_t(shape.vector_axis)].extent.lo >= kManyColumns)
     mapping.tile = 128;
   const bool few = most_items(plan, shape) < kFewItems && shape.item_bytes >= kLongItem && !unsplittable(plan, shape, numerics);
-  if (few && !(shape.inner && row_cost(plan, shape).keeps)) {
+  const bool holds = shape.inner && row_cost(plan, shape).holds;
+  if (few && (holds || !(shape.inner && row_cost(plan, shape).keeps))) {
     mapping.split = 16;
-    mapping.stream = shape.inner && streams(plan, shape);
+    mapping.keep = holds ? Keep::output : Keep::reread;
+    mapping.stream = shape.inner && !holds && streams(plan, shape);
     return mapping;
   }
   if (shape.ragged_kept || shape.ragged_reduction)
@@ -206,9 +212,14 @@ NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const 
     shape = shape_of(plan, *nest, numerics, mapping);
     cost = row_cost(plan, shape);
   }
-  const bool keeps = cost.keeps && (cost.transcends || !mapping.stream);
-  mapping.keep = keeps ? Keep::scratch : Keep::reread;
-  const int64_t buffer = keeps ? cost.kept : 0;
+  if (cost.keeps && (cost.transcends || !mapping.stream))
+    mapping.keep = Keep::scratch;
+  if (holds && !(mapping.stream && mapping.keep == Keep::scratch)) {
+    mapping.keep = Keep::output;
+    mapping.stream = false;
+  }
+  const bool keeps = mapping.keep != Keep::reread;
+  const int64_t buffer = mapping.keep == Keep::scratch ? cost.kept : keeps ? cost.written : 0;
 
   const auto fits = [&](int count, int64_t bytes) { return rows.hi >= count && count * bytes <= kFirstCache; };
   const bool aliased = cost.read >= 2 * kPage && cost.read % kPage == 0;

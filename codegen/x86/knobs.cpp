@@ -9,8 +9,8 @@ constexpr int64_t kRows[] = {1, 2, 3, 4, 6, 8};
 constexpr int64_t kUnroll[] = {1, 2, 4};
 constexpr int64_t kVector[] = {512, 256, 128};
 constexpr int64_t kTile[] = {64, 16, 32, 128, 256};
-constexpr int64_t kKeep[] = {0, 1, 2};
-constexpr std::string_view kKeepWords[] = {"reread", "scratch", "registers"};
+constexpr int64_t kKeep[] = {0, 1, 2, 3};
+constexpr std::string_view kKeepWords[] = {"reread", "scratch", "registers", "output"};
 constexpr int64_t kStore[] = {0, 1};
 constexpr std::string_view kStoreWords[] = {"normal", "stream"};
 constexpr int64_t kPrefetch[] = {0, 1, 2, 4};
@@ -25,7 +25,9 @@ constexpr Knob kKnobs[] = {
      "columns per work item where the contiguous axis is kept: wide ones use whole cache lines, narrow ones give more items",
      kTile,
      {}},
-    {"keep", "what later sweeps need of a point: read and computed again, kept in a row buffer, or kept in registers (short fixed rows)",
+    {"keep",
+     "what later sweeps need of a point: read and computed again, kept in a row buffer, in registers (short fixed rows), or in the output "
+     "that is written last",
      kKeep, kKeepWords, "rows"},
     {"store", "stream: stores that bypass the caches, for outputs that outgrow them", kStore, kStoreWords},
     {"prefetch", "groups of rows ahead that the second sweep fetches: hides the latency of the outer caches", kPrefetch, {}},

@@ -34,6 +34,8 @@ const std::vector<Row> kTable = {
     {"group_norm order=batch,space,group,sub", " batch=2 group=3 sub=8 space=301", {2, 3, 8, 301}},
     {"layer_norm", " cols=100", {7, 100}, " chunked"},
     {"layer_norm", " cols=1000", {9, 1000}, " chunked chunk=128"},
+    {"layer_norm", " cols=33", {9, 33}, " chunked lanes=128"},
+    {"softmax", " cols=20", {9, 20}, " lanes=128"},
     {"layer_norm x=bf16 gamma=f32 beta=f32", " cols=4099", {5, 4099}, " chunked"},
     {"layer_norm order=cols,rows", " rows=70 cols=300", {70, 300}, " chunked"},
     {"layer_norm_monitored x=f16", " cols=2049", {5, 2049}, " chunked chunk=256 fold=low"},
@@ -54,12 +56,16 @@ const std::vector<std::string> kMappings = {"rows=1 unroll=4 store=stream",
                                             "rows=1 vector=128 keep=reread",
                                             "rows=2 keep=scratch store=stream",
                                             "rows=1 keep=registers",
+                                            "rows=1 keep=output prefetch=0",
+                                            "rows=4 unroll=2 keep=output store=stream prefetch=2",
                                             "tile=16 keep=reread",
                                             "tile=256 unroll=2",
                                             "tile=32 keep=scratch",
+                                            "tile=64 keep=output",
                                             "tile=128 store=stream",
                                             "rows=1 keep=reread prefetch=0 split=4 unroll=2 store=stream",
-                                            "rows=1 keep=reread prefetch=0 split=32"};
+                                            "rows=1 keep=reread prefetch=0 split=32",
+                                            "rows=1 keep=output prefetch=0 split=8"};
 
 class Bits : public ::testing::TestWithParam<Row> {};
 
