@@ -10,7 +10,6 @@
 #include "autotune/machine.h"
 #include "autotune/shapes.h"
 #include "codegen/hash.h"
-#include "codegen/package/function.h"
 
 namespace normforge {
 namespace {
@@ -94,19 +93,6 @@ bool admits(const Question &question, const std::string &schedule) {
 }
 
 } // namespace
-
-void SettledNumerics::apply(Question &question) const {
-  const auto settled = halves.find(to_text(function_problem(question.problem)));
-  if (settled == halves.end())
-    return;
-  question.default_schedule.replace(0, question.default_schedule.find(" |"), settled->second);
-  question.numerics = false;
-}
-
-void SettledNumerics::learn(const Question &question, const Answer &answer) {
-  if (question.numerics)
-    halves.emplace(to_text(function_problem(question.problem)), numerics_half(answer.bands.front().schedule));
-}
 
 const Standing *ShapeResult::find(const std::string &schedule) const {
   const auto at = std::ranges::find(standings, schedule, &Standing::schedule);

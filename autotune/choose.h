@@ -83,18 +83,6 @@ ShapeResult compare(const Database &, const Question &, const Problem &shape);
 
 Answer choose(const Database &, const Question &);
 
-/// The numerics halves that were settled, by function, while problems are answered one after the other.
-class SettledNumerics {
-public:
-  /// Where an earlier problem of the function settled the half, it is that of the question's default, and no longer open.
-  void apply(Question &) const;
-  /// What the answer settles for its function.
-  void learn(const Question &, const Answer &);
-
-private:
-  std::map<std::string, std::string> halves; ///< by text of the function's problem
-};
-
 /// What it loses with cold caches, beyond their noise, as a log-ratio; 0: nothing, or not measured. An estimate that more samples do not
 /// move, as an end of the interval would be moved.
 double cold_loss(const ShapeResult &, const Standing &);

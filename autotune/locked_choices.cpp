@@ -7,6 +7,7 @@
 
 #include "autotune/shapes.h"
 #include "codegen/hash.h"
+#include "codegen/package/run_bands.h"
 #include "codegen/toolchain.h"
 #include "dsl/error.h"
 
@@ -131,8 +132,8 @@ LockedChoices locked_choices(const Lockfile &lockfile, std::span<const Problem> 
   LockedChoices locked;
   std::map<std::string, std::vector<const LockEntry *>> notes; // by what is said
   std::set<std::pair<const Target *, std::string>> chosen;
-  for (const Problem &problem : problems)
-    for (const Target *target : targets) {
+  for (const Target *target : targets)
+    for (const Problem &problem : in_bands({problems.begin(), problems.end()}, *target)) {
       const auto note = [&](const LockEntry &entry, const std::string &what) {
         std::vector<const LockEntry *> &entries = notes[what];
         if (std::ranges::find(entries, &entry) == entries.end())

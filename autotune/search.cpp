@@ -6,6 +6,7 @@
 #include "autotune/clock.h"
 #include "autotune/machine.h"
 #include "autotune/problem_search.h"
+#include "autotune/settled_numerics.h"
 #include "autotune/space.h"
 #include "codegen/hash.h"
 #include "codegen/package/selection.h"

@@ -5,6 +5,7 @@
 #include "autotune/choose.h"
 #include "codegen/hash.h"
 #include "codegen/package/compile.h"
+#include "codegen/package/run_bands.h"
 #include "codegen/toolchain.h"
 #include "dsl/error.h"
 
@@ -47,10 +48,14 @@ EmittedCode emitted_code(const Database &database, std::span<const Problem> prob
   std::deque<SelectedKernel> kernels;
   std::vector<const RecordKey *> keys; // by kernel
   EmittedCode codes;
-  for (const Problem &problem : problems) {
+  std::vector<std::pair<const Target *, Problem>> measured;
+  for (const Target &target : targets())
+    for (Problem &part : in_bands({problems.begin(), problems.end()}, target))
+      measured.emplace_back(&target, std::move(part));
+  for (const auto &[target, problem] : measured) {
     const SweepPlan &plan = plans.emplace_back(make_sweep_plan(problem));
     for (const auto &[key, record] : database.records()) {
-      if (key.compiler != toolchain())
+      if (key.compiler != toolchain() || key.target != target->name)
         continue;
       const auto [at, added] = known.try_emplace({key.norm, key.problem});
       if (added)

@@ -15,6 +15,7 @@
 #include "cli/verbs.h"
 #include "codegen/package/files.h"
 #include "codegen/package/kernel_cache.h"
+#include "codegen/package/run_bands.h"
 #include "dsl/error.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -72,10 +73,11 @@ Object found_json(const Verification &found) {
 }
 
 void verify_file(const VerifyFlags &flags) {
-  const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
+  const Target &target = chosen_target(flags.target);
+  const std::vector<Problem> problems = in_bands(parse_problems(read_file(flags.problems), flags.problems), target);
   const Database database = load_database(flags.database);
   VerifyOptions options;
-  options.target = &chosen_target(flags.target);
+  options.target = &target;
   options.threads = flags.threads;
   options.sample = flags.sample;
   options.seed = flags.seed;

@@ -1,10 +1,12 @@
 // normforge replay: decides again from stored samples, on any machine, as the search that took them did.
 
+#include "autotune/settled_numerics.h"
 #include "cli/answers.h"
 #include "cli/choice.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "codegen/package/files.h"
+#include "codegen/package/run_bands.h"
 #include "dsl/error.h"
 #include "llvm/Support/JSON.h"
 
@@ -18,10 +20,10 @@ struct ReplayFlags {
 };
 
 void replay(const ReplayFlags &flags) {
-  const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
+  const Target &target = chosen_target(flags.records.target);
+  const std::vector<Problem> problems = in_bands(parse_problems(read_file(flags.problems), flags.problems), target);
   if (problems.empty())
     throw UserError(flags.problems + ": there is no problem to decide on; write a line such as 'layer_norm cols=768'");
-  const Target &target = chosen_target(flags.records.target);
   const Database database = load_database(flags.records.database);
   Lockfile lock = flags.lock.empty() ? Lockfile{} : read_lockfile(flags.lock);
   std::string text;

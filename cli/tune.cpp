@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "codegen/package/files.h"
 #include "codegen/package/kernel_cache.h"
+#include "codegen/package/run_bands.h"
 #include "dsl/error.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -72,11 +73,12 @@ void make_pack(const std::vector<Problem> &problems, const SearchOptions &option
 }
 
 void tune(const TuneFlags &flags) {
-  const std::vector<Problem> problems = parse_problems(read_file(flags.problems), flags.problems);
+  const Target &target = chosen_target(flags.target);
+  const std::vector<Problem> problems = in_bands(parse_problems(read_file(flags.problems), flags.problems), target);
   if (problems.empty())
     throw UserError(flags.problems + ": there is no problem to tune; write a line such as 'layer_norm cols=768'");
   SearchOptions options;
-  options.target = &chosen_target(flags.target);
+  options.target = &target;
   options.backend = &backend_for(*options.target);
   options.effort = effort_named(flags.effort);
   options.budget_seconds = flags.budget.empty() ? 0 : budget_seconds(flags.budget);

@@ -25,8 +25,11 @@ public:
   virtual std::string_view name() const = 0;
   virtual std::span<const Knob> knobs() const = 0;
 
+  /// Lengths of rows that have a numerics half each (package/run_bands.h), shortest first and none left out; empty: all have the same.
+  virtual std::span<const Extent> run_bands() const { return {}; }
+
   /// A schedule that is good unmeasured, from the cost model. The numerics half depends only on norm, reduced extents, memory order and
-  /// dtypes.
+  /// dtypes, and is the same for all rows of a band.
   virtual Schedule default_schedule(const SweepPlan &, const Target &) const = 0;
 
   /// The mapping half of such a schedule under another numerics half, with what is settled of it. It may not be applicable.

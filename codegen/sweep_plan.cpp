@@ -324,6 +324,20 @@ std::pair<uint64_t, uint64_t> written_outputs(const SweepPlan &plan) {
   return {at_points, at_rows};
 }
 
+int run_axis(const SweepPlan &plan) {
+  const AxisSet run = plan.vector_axis() < 0 ? 0 : axis_bit(plan.vector_axis());
+  bool reduces = false;
+  for (const Nest &nest : plan.nests) {
+    if (nest.reduced && nest.reduced != run)
+      return -1;
+    reduces |= nest.reduced != 0;
+  }
+  if (!reduces)
+    return -1;
+  const std::vector<int> &parts = plan.specialized.axes[size_t(plan.vector_axis())].parts;
+  return parts.size() == 1 && plan.problem.norm->program.axes[size_t(parts.front())].length < 0 ? parts.front() : -1;
+}
+
 bool SweepPlan::transcendental() const {
   return std::ranges::any_of(program().nodes, [](const Node &node) { return info(node.op).transcendental; });
 }

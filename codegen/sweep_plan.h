@@ -73,6 +73,10 @@ std::vector<Moment> moments_of(const Program &, const Sweep &before, const Sweep
 
 SweepPlan make_sweep_plan(const Problem &problem, const PassTrace &trace = {});
 
+/// The axis of the norm that rows run along, where the norm reduces the contiguous axis and no other, and to the same length in all rows;
+/// else -1.
+int run_axis(const SweepPlan &);
+
 /// Outputs (bits by tensor) that a sweep writes at every point, and those that are written once a row. A kernel must get the former; of the
 /// latter it leaves out what is null.
 std::pair<uint64_t, uint64_t> written_outputs(const SweepPlan &);

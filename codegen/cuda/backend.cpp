@@ -1,6 +1,7 @@
 #include "codegen/cuda/backend.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <ranges>
 
@@ -70,18 +71,19 @@ std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &nu
                ? std::nullopt
                : std::optional(
                      llvm::formatv("schedule: cluster={0}: no row runs along the contiguous axis; use cluster=1", mapping.cluster).str());
+  const int lanes = row_lanes(plan, numerics, mapping);
   if (!std::has_single_bit(unsigned(mapping.threads)) && std::ranges::none_of(plan.nests, nest::is_outer))
-    return llvm::formatv("schedule: threads={0}: they do not divide lanes={1}; use threads={2}", mapping.threads, numerics.lanes,
+    return llvm::formatv("schedule: threads={0}: they do not divide lanes={1}; use threads={2}", mapping.threads, lanes,
                          std::bit_floor(unsigned(mapping.threads)))
         .str();
   const int threads = mapping.threads * mapping.cluster;
-  if (threads > numerics.lanes)
+  if (threads > lanes)
     return llvm::formatv("schedule: threads={0} cluster={1}: more than lanes={2}; use fewer threads, or lanes={3}", mapping.threads,
-                         mapping.cluster, numerics.lanes, std::bit_ceil(unsigned(threads)))
+                         mapping.cluster, lanes, std::bit_ceil(unsigned(threads)))
         .str();
-  if (threads * elements > numerics.lanes)
+  if (threads * elements > lanes)
     return llvm::formatv("schedule: vector={0}: {1} threads of {2} elements have more than lanes={3}; use vector={4} or narrower",
-                         mapping.vector, threads, elements, numerics.lanes, numerics.lanes / threads * narrowest_bytes(plan))
+                         mapping.vector, threads, elements, lanes, lanes / threads * narrowest_bytes(plan))
         .str();
   return std::nullopt;
 }
@@ -183,6 +185,8 @@ std::optional<std::string> unfit_registers(const SweepPlan &plan, const nest::Ne
 
 std::span<const Knob> CudaBackend::knobs() const { return mapping_knobs(); }
 
+std::span<const Extent> CudaBackend::run_bands() const { return cuda::run_bands(); }
+
 Schedule CudaBackend::default_schedule(const SweepPlan &plan, const Target &target) const {
   const Numerics numerics = default_numerics(plan);
   return {numerics, mapping_under(plan, target, numerics, {})};
@@ -196,11 +200,18 @@ Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, 
     schedule.mapping = normforge::with_choices(write_mapping(mapping), settled);
     return !inapplicable(plan, schedule, target);
   };
-  for (Keep keep : {Keep::registers, Keep::shared, Keep::reread}) { // the nearest that has room
-    mapping.keep = keep;
-    if (applies())
+  const auto nearest_with_room = [&] {
+    return std::ranges::any_of(std::array{Keep::registers, Keep::shared, Keep::reread}, [&](Keep keep) {
+      mapping.keep = keep;
+      return applies();
+    });
+  };
+  const int threads = mapping.threads;
+  while (!nearest_with_room()) // fewer threads have more registers each
+    if (mapping.threads /= 2; mapping.threads < kWarp || is_settled(settled, kThreadsKnob)) {
+      mapping.threads = threads;
       break;
-  }
+    }
   const int64_t most =
       std::min<int64_t>(kBusy / (mapping.threads * mapping.rows), blocks_with_room(plan, numerics, read_mapping(schedule.mapping), target));
   for (int64_t blocks : std::views::reverse(knobs()[kBlocksKnob].values)) { // as many as there is room for, and no more than are of use

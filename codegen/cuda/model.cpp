@@ -13,7 +13,7 @@ namespace normforge::cuda {
 namespace {
 
 constexpr int64_t kThreadElements = 32; ///< of a row, per thread
-constexpr int64_t kNominalRun = 8192;   ///< where the extent is open
+constexpr int64_t kNominalRun = 8192;   ///< or what is nearest to it, where the extent is open
 constexpr int64_t kChunkElements = 256; ///< that a lane adds before it merges
 constexpr int64_t kMostLanes = 8192;    ///< that a schedule may say
 constexpr int64_t kLongestChunk = 256 << 10;
@@ -23,6 +23,14 @@ constexpr int kAccess = 16;           ///< bytes of the widest load, which a thr
 constexpr int kBlock = 128;           ///< threads of a block of short rows
 constexpr int64_t kLongRow = 1 << 20; ///< elements from which on parts are worth the steps that merge them,
 constexpr int64_t kParts = 132;       ///< where there are no more of them than a large GPU has multiprocessors
+
+/// Rows of a band have as many lanes. A warp does short rows; longer ones want more threads with a load of 16 bytes each, and a thread that
+/// keeps few sums; the longest that make one chunk want all of a block, or a cluster. Past that there are few lanes, since the sums of
+/// chunks take room.
+constexpr Extent kBands[] = {
+    {0, 1 << 10}, {(1 << 10) + 1, 4 << 10}, {(4 << 10) + 1, 16 << 10}, {(16 << 10) + 1, kLongestChunk}, {kLongestChunk + 1, Extent{}.hi}};
+constexpr int kBandLanes[] = {256, 1024, 2048, 4096, 128};
+static_assert(std::size(kBandLanes) == std::size(kBands));
 
 int64_t power_of_two(int64_t value) { return int64_t(std::bit_ceil(uint64_t(std::max<int64_t>(1, value)))); }
 
@@ -34,7 +42,7 @@ int64_t longest_run(const SweepPlan &plan) {
     if (nest::is_outer(nest) || !axes)
       continue;
     const Extent run = plan.specialized.axes[size_t(63 - std::countl_zero(axes))].extent;
-    longest = std::max(longest, run.fixed() ? run.lo : kNominalRun);
+    longest = std::max({longest, int64_t(1), std::clamp(kNominalRun, run.lo, run.hi)});
   }
   return longest;
 }
@@ -79,14 +87,13 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
   mapping = with_choices(mapping, settled);
   if (mapping.stages > 1)
     mapping.grid = Grid::resident;
+  const int lanes = row_lanes(plan, numerics, mapping);
   const int most = mapping.rows > kNamedBarriers ? kWarp : kBlockThreads / mapping.rows;
   const int64_t run = longest_run(plan);
   if (run)
-    mapping.threads =
-        std::clamp(std::min(int(threads_for(run)), numerics.lanes / vector_elements(plan, mapping.vector)) / mapping.cluster, 1, most);
+    mapping.threads = std::clamp(std::min(int(threads_for(run)), lanes / vector_elements(plan, mapping.vector)) / mapping.cluster, 1, most);
   mapping = with_choices(mapping, settled);
-  while (mapping.vector > narrowest_bytes(plan) && run &&
-         mapping.threads * mapping.cluster * vector_elements(plan, mapping.vector) > numerics.lanes)
+  while (mapping.vector > narrowest_bytes(plan) && run && mapping.threads * mapping.cluster * vector_elements(plan, mapping.vector) > lanes)
     mapping.vector /= 2;
 
   int64_t rows = 1;
@@ -122,10 +129,21 @@ bool is_crowded(const SweepPlan &plan, const Numerics &numerics, const CudaMappi
 
 } // namespace
 
+std::span<const Extent> run_bands() { return kBands; }
+
 Numerics default_numerics(const SweepPlan &plan) {
   Numerics numerics;
   numerics.fold_high = false; // a thread folds its own lanes first, then one value crosses threads
   numerics.fma = plan.transcendental();
+  if (const int axis = run_axis(plan); axis >= 0) {
+    const Extent &rows = plan.problem.extents[size_t(axis)];
+    size_t band = 0;
+    while (kBands[band].hi < rows.hi) // what reaches into several must serve the longest
+      ++band;
+    numerics.lanes = kBandLanes[kBands[band].lo <= rows.lo ? band : std::size(kBands) - 1];
+    numerics.chunk = std::min(kLongestChunk, kChunkElements * numerics.lanes);
+    return numerics;
+  }
   if (const int64_t run = longest_run(plan)) {
     const auto with_lanes = [&](int64_t lanes) {
       numerics.lanes = int(std::min({lanes, power_of_two(run), kMostLanes}));
@@ -149,7 +167,7 @@ CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics, con
   CudaMapping mapping = mapping_for(plan, numerics, vector_bytes(plan), settled);
   while (mapping.vector > narrowest_bytes(plan) && is_crowded(plan, numerics, mapping) && !is_settled(settled, kVectorKnob))
     mapping = mapping_for(plan, numerics, mapping.vector / 2, settled);
-  const int lanes = longest_run(plan) ? numerics.lanes / mapping.threads / mapping.cluster : 1;
+  const int lanes = longest_run(plan) ? row_lanes(plan, numerics, mapping) / mapping.threads / mapping.cluster : 1;
   const int at_once = std::max(mapping.vector, lanes * narrowest_bytes(plan)); // bytes that an iteration has in flight
   while (mapping.unroll < kMostUnrolled && at_once * mapping.unroll < widest_vector(plan))
     mapping.unroll *= 2;

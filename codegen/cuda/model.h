@@ -6,6 +6,9 @@
 
 namespace normforge::cuda {
 
+/// Backend::run_bands().
+std::span<const Extent> run_bands();
+
 /// One for all GPUs: depends on the norm, the reduced extents, memory order and dtypes.
 Numerics default_numerics(const SweepPlan &);
 

@@ -46,6 +46,14 @@ Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const Cu
   return threads;
 }
 
+int row_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
+  int lanes = 0;
+  for (const Nest &nest : plan.nests)
+    if (!nest::is_outer(nest))
+      lanes = std::max(lanes, nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping)).width);
+  return lanes ? lanes : numerics.lanes;
+}
+
 int64_t most_points(const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, int split) {
   const int64_t all = most_elements(plan);
   if (split == 1 || nest::unsplittable(plan, shape, numerics))

@@ -45,6 +45,9 @@ nest::NestMapping nest_mapping(const SweepPlan &, const CudaMapping &);
 /// power of two below that many do.
 Threads threads_of(const SweepPlan &, const nest::NestShape &, const CudaMapping &);
 
+/// Lanes along rows: those that rows reach.
+int row_lanes(const SweepPlan &, const Numerics &, const CudaMapping &);
+
 /// What the threads of a row, or of a part of one, go over at most.
 int64_t most_points(const SweepPlan &, const nest::NestShape &, const Numerics &, int split);
 

@@ -180,6 +180,8 @@ int64_t most_chunks(const SweepPlan &plan, const NestShape &shape, const Numeric
   return std::min(points, extent_over(plan, shape.nest.reduced).hi) / least + 1;
 }
 
+constexpr int kLeastWidth = 32; ///< of the lanes along a row
+
 NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &numerics, const NestMapping &mapping) {
   NestShape shape;
   shape.nest = planned;
@@ -205,6 +207,11 @@ NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &n
 
   shape.streams = mapping.stream && !nest.sweeps.empty() && nest.sweeps.back().reductions.empty();
   shape.width = numerics.lanes;
+  if (shape.inner && shape.vector_axis >= 0) { // lanes that no element reaches fold to nothing
+    const int64_t run = plan.specialized.axes[size_t(shape.vector_axis)].extent.hi;
+    if (run < shape.width)
+      shape.width = std::min(shape.width, std::max(kLeastWidth, int(std::bit_ceil(uint64_t(run)))));
+  }
   if (!shape.inner) {
     shape.width = mapping.tile;
     if (const Extent &extent = plan.specialized.axes[size_t(shape.vector_axis)].extent; extent.hi < shape.width)

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/package/run_bands.h"
 #include "dsl/error.h"
 
 namespace normforge {
@@ -108,21 +109,21 @@ Schedule schedule_for(const SweepPlan &plan, const Target &target, const Numeric
   return schedule;
 }
 
-/// The numerics half that `choices`, which are a function's, pin on `target`, or its own. Throws UserError when a choice for `target` has
+/// The numerics half that `choices`, which are a band's, pin on `target`, or its own. Throws UserError when a choice for `target` has
 /// another one.
-Numerics numerics_of(const Problem &function, const Target &target, std::span<const KernelChoice *const> choices) {
+Numerics numerics_of(const Problem &function, const Target &target, const std::deque<KernelChoice> &choices) {
   Numerics numerics = pinned_numerics(function, target);
-  const auto pins = [&](const KernelChoice *choice) { return choice->pins_numerics && choice->target->gpu() == target.gpu(); };
+  const auto pins = [&](const KernelChoice &choice) { return choice.pins_numerics && choice.target->gpu() == target.gpu(); };
   if (const auto pin = std::ranges::find_if(choices, pins); pin != choices.end()) {
-    numerics = (*pin)->schedule.numerics;
-    numerics.fma = target.fma && std::ranges::any_of(choices, [&](const KernelChoice *choice) { // a level without it says nothing of it
-                     return pins(choice) && choice->schedule.numerics.fma;
+    numerics = pin->schedule.numerics;
+    numerics.fma = target.fma && std::ranges::any_of(choices, [&](const KernelChoice &choice) { // a level without it says nothing of it
+                     return pins(choice) && choice.schedule.numerics.fma;
                    });
   }
-  for (const KernelChoice *choice : choices)
-    if (choice->target == &target && choice->schedule.numerics != numerics)
-      throw UserError("'" + to_text(choice->problem) + "' for " + std::string(target.name) + ": its schedule has the numerics half '" +
-                      to_text(choice->schedule.numerics) + "', and the kernels of " + function_name(function) + " have '" +
+  for (const KernelChoice &choice : choices)
+    if (choice.target == &target && choice.schedule.numerics != numerics)
+      throw UserError("'" + to_text(choice.problem) + "' for " + std::string(target.name) + ": its schedule has the numerics half '" +
+                      to_text(choice.schedule.numerics) + "', and the kernels of " + function_name(function) + " have '" +
                       to_text(numerics) + "', which a choice among them must not change; tune all problems of this function alike");
   return numerics;
 }
@@ -136,17 +137,16 @@ struct Wanted {
 };
 
 /// Every problem once, from the narrowest to the widest; of equal ones, what was chosen.
-std::vector<Wanted> narrowest_first(std::span<const Problem *const> problems, std::span<const KernelChoice *const> choices,
-                                    const Target &target) {
+std::vector<Wanted> narrowest_first(const std::deque<Problem> &problems, const std::deque<KernelChoice> &choices, const Target &target) {
   std::vector<Wanted> wanted;
   const auto add = [&](const Problem &problem, const KernelChoice *choice) {
     wanted.push_back({&problem, choice, breadth(problem), wanted.size()});
   };
-  for (const KernelChoice *choice : choices)
-    if (choice->target == &target)
-      add(choice->problem, choice);
-  for (const Problem *problem : problems)
-    add(*problem, nullptr);
+  for (const KernelChoice &choice : choices)
+    if (choice.target == &target)
+      add(choice.problem, &choice);
+  for (const Problem &problem : problems)
+    add(problem, nullptr);
   std::ranges::sort(wanted, {}, [](const Wanted &w) { return std::pair(w.bits, w.turn); });
   std::set<std::string> texts;
   std::erase_if(wanted, [&](const Wanted &w) { return !texts.insert(to_text(*w.problem)).second; });
@@ -165,7 +165,7 @@ template <class T> std::vector<const T *> served_by(const Problem &function, std
 } // namespace
 
 Numerics pinned_numerics(const Problem &problem, const Target &target) {
-  return backend_for(target).default_schedule(make_sweep_plan(function_problem(problem)), target).numerics;
+  return backend_for(target).default_schedule(make_sweep_plan(band_of(problem, target)), target).numerics;
 }
 
 Selection select_kernels(std::span<const Problem> problems, std::span<const Target *const> targets, std::span<const KernelChoice> choices,
@@ -183,9 +183,6 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
     SelectedFunction &selected = selection.functions.emplace_back(std::make_unique<FunctionTable>(function));
     if (const std::string name = selected.table->function().name; !names.insert(name).second)
       throw UserError("two norms give a function called '" + name + "'; rename one of them");
-    const auto asked = served_by(function, problems, std::identity());
-    const auto chosen = served_by(function, choices, &KernelChoice::problem);
-
     std::map<std::string, const SweepPlan *> plans;
     const auto keep = [&](SweepPlan plan) { // the one of its problem
       const auto [at, added] = plans.try_emplace(to_text(plan.problem));
@@ -193,28 +190,38 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
         at->second = &selection.plans.emplace_back(std::move(plan));
       return at->second;
     };
-    std::vector<const SweepPlan *> generic;
-    for (SweepPlan &plan : generic_plans(function, make_sweep_plan(function)))
-      generic.push_back(keep(std::move(plan)));
+    const std::vector<SweepPlan> generic = generic_plans(function, make_sweep_plan(function));
+    std::map<std::pair<bool, int64_t>, Numerics> shared; // by whose half it is and where its band begins
     for (const Target *target : best_first) {
-      const Numerics numerics = numerics_of(function, same_bits && target->gpu() ? **cpu : *target, chosen);
-      std::set<const SweepPlan *> there;
-      const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
-        if (there.insert(plan).second)
+      const Target &ruling = same_bits && target->gpu() ? **cpu : *target; // its numerics half is the target's, too
+      const RunBands rows = run_bands(function, ruling);
+      for (const Extent &band : rows.bands) {
+        std::deque<Problem> asked;
+        std::deque<KernelChoice> chosen;
+        for (const Problem *problem : served_by(function, problems, std::identity()))
+          if (std::optional<Problem> part = rows.part(*problem, band))
+            asked.push_back(std::move(*part));
+        for (const KernelChoice *choice : served_by(function, choices, &KernelChoice::problem))
+          if (std::optional<Problem> part = rows.part(choice->problem, band))
+            chosen.push_back(*choice), chosen.back().problem = std::move(*part);
+        const Numerics numerics = numerics_of(*rows.part(function, band), ruling, chosen);
+        std::set<const SweepPlan *> there;
+        const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
+          if (!there.insert(plan).second)
+            return;
           selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics, choice), origin, choice ? choice->device : ""});
-      };
-      for (const auto &[problem, choice, bits, turn] : narrowest_first(asked, chosen, *target)) {
-        const auto made = plans.find(to_text(*problem));
-        add(made != plans.end() ? made->second : keep(make_sweep_plan(*problem)), choice ? NF_TUNED : NF_SPECIALIZED, choice);
+          const Numerics &own = selected.kernels.back().schedule.numerics;
+          Numerics best = shared.try_emplace({ruling.gpu(), band.lo}, own).first->second;
+          best.fma &= target->fma;
+          internal_check(own == best); // levels differ in fma alone, and only where one has none
+        };
+        for (const auto &[problem, choice, bits, turn] : narrowest_first(asked, chosen, *target)) {
+          const auto made = plans.find(to_text(*problem));
+          add(made != plans.end() ? made->second : keep(make_sweep_plan(*problem)), choice ? NF_TUNED : NF_SPECIALIZED, choice);
+        }
+        for (const SweepPlan &plan : generic)
+          add(keep(rows.axis < 0 ? plan : make_sweep_plan(*rows.part(plan.problem, band))), NF_GENERIC);
       }
-      for (const SweepPlan *plan : generic)
-        add(plan, NF_GENERIC);
-    }
-    for (const SelectedKernel &kernel : selected.kernels) { // levels differ in fma alone, and only where one has none
-      const auto alike = [&](const SelectedKernel &other) { return same_bits || other.target->gpu() == kernel.target->gpu(); };
-      Numerics best = std::ranges::find_if(selected.kernels, alike)->schedule.numerics;
-      best.fma &= kernel.target->fma;
-      internal_check(kernel.schedule.numerics == best);
     }
   }
   return selection;

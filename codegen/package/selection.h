@@ -1,11 +1,11 @@
-// Which kernels a library holds. For each function and level: one for every problem that was asked for, and the generic ones, with all
-// extents open, for every combination of optional inputs that may be there and outputs that kernels write at every point, so that every
-// legal call has a kernel.
+// Which kernels a library holds. For each function, level and band of the length of rows (run_bands.h): one for every problem that was
+// asked for, and the generic ones, with all extents open, for every combination of optional inputs that may be there and outputs that
+// kernels write at every point, so that every legal call has a kernel.
 //
 // A choice, of a schedule that was found by measuring, makes a kernel of its own for the problem that it holds for, in front of wider ones.
 //
-// All kernels of a function that run on one level share one numerics half, and the levels share it but for `fma` where a level has none. So
-// which kernel serves a call never changes a bit. GPUs have a numerics half of their own, unless the CPU's is asked for.
+// All kernels of a function and band that run on one level share one numerics half, and the levels share it but for `fma` where a level has
+// none. So which kernel serves a call never changes a bit. GPUs have a numerics half of their own, unless the CPU's is asked for.
 #pragma once
 
 #include <deque>
@@ -45,8 +45,8 @@ struct Selection {
   std::deque<SweepPlan> plans;
 };
 
-/// The numerics half that all kernels of the function serving `problem` share on `target`, so that which one serves a call never changes a
-/// bit: what the default schedule has for the plan with all that the function may be given.
+/// The numerics half that all kernels of the function serving `problem` share on `target`, for rows in the band of `problem`'s, so that
+/// which one serves a call never changes a bit: what the default schedule has for the plan with all that the function may be given.
 Numerics pinned_numerics(const Problem &problem, const Target &target);
 
 /// `choices` of a target that is not among `targets`, or that no function of `problems` serves, are left out; of two for one problem and
