@@ -21,6 +21,7 @@ std::vector<KnobWin> knob_wins() {
       {"tile", channels_last, v4, 1, "tile=128", "tile=32"},
       {"keep", "softmax rows=32 cols=768 outputs=y", v4, 1, "keep=scratch", "keep=reread"},
       {"keep", "add_rms_norm rows=64 cols=128 outputs=y,sum", v4, 1, "rows=1 keep=registers", "rows=2 keep=reread"},
+      {"keep", "softmax rows=64 cols=16384 outputs=y", v4, 1, "keep=output", "keep=scratch"},
       {"store", "rms_norm rows=8192 cols=4096 outputs=y", v4, 1, "store=stream", "store=normal"},
       {"prefetch", "layer_norm rows=512 cols=768 outputs=y", v4, 1, "prefetch=1", "prefetch=0"},
       {"split", "layer_norm rows=1 cols=1000000 outputs=y", v4, 2, "split=16", "split=1"},

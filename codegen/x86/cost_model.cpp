@@ -68,6 +68,7 @@ constexpr int64_t kFewItems = 8;          ///< that may leave threads without wo
 constexpr int64_t kLongItem = 256 << 10;  ///< where an item moves at least this many bytes
 constexpr int64_t kGrain = 64 << 10;      ///< bytes that are worth a thread
 constexpr int64_t kStreamed = 8 << 20;    ///< outputs of at least this many bytes are not read again from a cache
+constexpr int64_t kFar = 128 << 20;       ///< and such do better without one, even where that takes more arithmetic
 
 /// What one row (one item) of a nest moves and computes, at the smallest extents; zeros where they are not known.
 struct RowCost {
@@ -214,7 +215,7 @@ NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const 
   }
   if (cost.keeps && (cost.transcends || !mapping.stream))
     mapping.keep = Keep::scratch;
-  if (holds && !(mapping.stream && mapping.keep == Keep::scratch)) {
+  if (holds && !(mapping.stream && (mapping.keep == Keep::scratch || cost.written * rows.lo >= kFar))) {
     mapping.keep = Keep::output;
     mapping.stream = false;
   }
