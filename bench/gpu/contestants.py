@@ -4,15 +4,11 @@ a case on the driver's stream; most go into a CUDA graph, so that the GPU's time
 import importlib
 import importlib.metadata
 
-from cases import BYTES
+from cases import BYTES, Absent
 from driver import GpuError
 
 PEERS = {"eager": "torch", "compile": "torch", "triton": "triton", "quack": "quack", "liger": "liger_kernel"}  # and their modules
 PACKAGES = ("torch", "triton", "quack-kernels", "nvidia-cutlass-dsl", "liger-kernel")
-
-
-class Absent(Exception):
-    """Why a contestant does not take part."""
 
 
 class Normforge:

@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 
 from buffers import Buffers, TooLarge
-from contestants import Absent, failure
+from cases import Absent
+from contestants import failure
 from driver import GpuError
 
 SAMPLE_SECONDS = 200e-6

@@ -153,7 +153,7 @@ class Stand:
 
     def prepare(self, case, buffers):
         if self.fault == "absent":
-            raise contestants.Absent("it has no such norm")
+            raise cases.Absent("it has no such norm")
         self.buffers = buffers
 
     def enqueue(self, i):
