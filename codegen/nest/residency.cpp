@@ -48,9 +48,9 @@ public:
         if (kept[id] && !wanted_after(NodeId(id), s, now))
           free.push_back(result.slot[id]), now[id] = 0;
       kept = now;
+      if (keep == Keep::output) // which takes no slots
+        continue;
       for (NodeId id : leaves) {
-        if (keep == Keep::output)
-          break;
         if (free.empty())
           free.push_back(result.slots++);
         result.slot[size_t(id)] = free.back();
