@@ -10,14 +10,14 @@ namespace normforge {
 namespace {
 
 constexpr Target kTargets[] = {
-    //  name        backend  cpu          tune      level bits registers fma    masks  f16    bf16   permute scale  shared warps
+    //  name        backend  cpu          tune      level bits registers fma    masks  f16    bf16   permute scale  shared warps blocks
     {"x86-64-v2", "x86", "x86-64-v2", "nehalem", 2, 128, 16, false, false, false, false, false, false},
     {"x86-64-v3", "x86", "x86-64-v3", "haswell", 3, 256, 16, true, false, true, false, false, false},
     {"x86-64-v4", "x86", "x86-64-v4", "skylake-avx512", 4, 512, 32, true, true, true, false, true, true},
-    {"sm_80", "cuda", "sm_80", "", 80, 32, 255, true, true, true, true, false, false, 163 << 10, 64},
-    {"sm_86", "cuda", "sm_86", "", 86, 32, 255, true, true, true, true, false, false, 99 << 10, 48},
-    {"sm_89", "cuda", "sm_89", "", 89, 32, 255, true, true, true, true, false, false, 99 << 10, 48},
-    {"sm_90", "cuda", "sm_90", "", 90, 32, 255, true, true, true, true, false, false, 227 << 10, 64},
+    {"sm_80", "cuda", "sm_80", "", 80, 32, 255, true, true, true, true, false, false, 163 << 10, 64, 32},
+    {"sm_86", "cuda", "sm_86", "", 86, 32, 255, true, true, true, true, false, false, 99 << 10, 48, 16},
+    {"sm_89", "cuda", "sm_89", "", 89, 32, 255, true, true, true, true, false, false, 99 << 10, 48, 24},
+    {"sm_90", "cuda", "sm_90", "", 90, 32, 255, true, true, true, true, false, false, 227 << 10, 64, 32},
 };
 
 } // namespace

@@ -23,7 +23,8 @@ struct Target {
   bool permute;             ///< permutes 16-bit elements over a whole register (vpermw)
   bool scale;               ///< multiplies by a power of two of any size, rounding once (vscalefps)
   int64_t shared_bytes = 0; ///< GPUs: shared memory that one block may have
-  int warps = 0;            ///< GPUs: that a multiprocessor holds
+  int warps = 0;            ///< GPUs: that a multiprocessor holds,
+  int blocks = 0;           ///< and blocks
 
   bool gpu() const { return warps > 0; }
 };

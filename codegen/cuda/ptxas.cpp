@@ -24,13 +24,6 @@ constexpr int64_t kRegisterUnit = 256;   ///< what a warp's registers are rounde
 constexpr int64_t kOfCluster = 18;       ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
 constexpr char kRemedy[] = "; install the CUDA toolkit, or name its ptxas by NORMFORGE_PTXAS";
 
-/// Blocks that a multiprocessor holds at most, by compute capability (CUDA C++ programming guide, technical specifications).
-struct MostBlocks {
-  int32_t level;
-  int64_t blocks;
-};
-constexpr MostBlocks kMostBlocks[] = {{80, 32}, {86, 16}, {89, 24}, {90, 32}};
-
 /// A file of its own, gone with the object.
 class Temporary {
 public:
@@ -109,20 +102,13 @@ int64_t widest_load(const std::string &ptx, const std::string &symbol) {
   return widest;
 }
 
-int64_t most_blocks(const Target &gpu) {
-  const auto row = std::ranges::find(kMostBlocks, gpu.level, &MostBlocks::level);
-  internal_check(row != std::end(kMostBlocks));
-  return row->blocks;
-}
-
 /// How many warps of a step fit a multiprocessor at once. Blocks of a cluster start together in one GPC, which holds whole clusters alone
 /// (CUDA C++ Programming Guide, thread block clusters): what is left over of it does nothing.
 int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gpu) {
   const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
   const int64_t rounded = (registers * cuda::kWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
-  const int64_t blocks =
-      std::min({gpu.warps / warps, kRegisters / (rounded * warps),
-                (gpu.shared_bytes + cuda::kReservedShared) / (launch.shared_bytes + cuda::kReservedShared), most_blocks(gpu)});
+  const int64_t blocks = std::min<int64_t>({gpu.warps / warps, gpu.blocks, kRegisters / (rounded * warps),
+                                            (gpu.shared_bytes + cuda::kReservedShared) / (launch.shared_bytes + cuda::kReservedShared)});
   return blocks * kOfCluster / launch.cluster * launch.cluster * warps / kOfCluster;
 }
 
