@@ -62,20 +62,23 @@ uint64_t point_outputs(const SweepPlan &plan) {
   return outputs;
 }
 
-/// The generic plans of a function, whose own plan is `full`. Kernels for strides serve packed tensors as well, with the same bits, unless
+/// Axes that are left when those that are treated alike have collapsed.
+size_t axes_of(const Problem &problem) { return make_sweep_plan(problem).program().axes.size(); }
+
+/// What a function has generic kernels for. Kernels for strides serve packed tensors as well, with the same bits, unless
 /// packing lets axes collapse and so makes other runs of reduced elements: then there is a kernel for packed tensors before it.
-std::vector<SweepPlan> generic_plans(const Problem &function, const SweepPlan &full) {
+std::vector<Problem> generic_problems(const Problem &function) {
   const Program &program = function.norm->program;
   uint64_t optional = 0;
   for (size_t t = 0; t < program.tensors.size(); ++t)
     if (program.tensors[t].fallback)
       optional |= uint64_t(1) << t;
-  const uint64_t points = point_outputs(full);
+  const uint64_t points = point_outputs(make_sweep_plan(function));
   if (std::popcount(optional) + std::popcount(points) > kMostChoices)
     throw UserError(program.name + ": got more than " + std::to_string(kMostChoices) +
                     " optional inputs and full-size outputs, which would need a kernel for each combination; split it into several norms");
   const bool updates = std::ranges::any_of(program.tensors, [](const Tensor &tensor) { return tensor.role == Tensor::inout; });
-  std::vector<SweepPlan> packed, strided, irregular;
+  std::vector<Problem> packed, strided, irregular;
   for (const uint64_t inputs : subsets(optional))
     for (const uint64_t outputs : subsets(points)) {
       Problem problem = function;
@@ -86,14 +89,14 @@ std::vector<SweepPlan> generic_plans(const Problem &function, const SweepPlan &f
         if ((optional & ~inputs) >> t & 1)
           problem.dtypes[t].reset();
       if (std::ranges::find(problem.layouts, Layout::any) != problem.layouts.end())
-        irregular.push_back(make_sweep_plan(problem));
+        irregular.push_back(problem);
       std::ranges::replace(problem.layouts, Layout::any, Layout::rows);
-      strided.push_back(make_sweep_plan(problem));
+      strided.push_back(problem);
       std::ranges::fill(problem.layouts, Layout::dense);
-      if (SweepPlan plan = make_sweep_plan(problem); plan.program().axes.size() < strided.back().program().axes.size())
-        packed.push_back(std::move(plan));
+      if (axes_of(problem) < axes_of(strided.back()))
+        packed.push_back(problem);
     }
-  for (std::vector<SweepPlan> *more : {&strided, &irregular})
+  for (std::vector<Problem> *more : {&strided, &irregular})
     std::ranges::move(*more, std::back_inserter(packed));
   return packed;
 }
@@ -162,6 +165,66 @@ template <class T> std::vector<const T *> served_by(const Problem &function, std
   return served;
 }
 
+/// Adds the kernels of one function, target by target.
+class FunctionSelector {
+public:
+  FunctionSelector(Selection &selection, const Problem &function, std::span<const Problem> problems, std::span<const KernelChoice> choices)
+      : selection(selection), selected(selection.functions.emplace_back(std::make_unique<FunctionTable>(function))), function(function),
+        problems(served_by(function, problems, std::identity())), choices(served_by(function, choices, &KernelChoice::problem)),
+        generic(generic_problems(function)) {}
+
+  /// `ruling`: the target whose numerics half the kernels for `target` have.
+  void add_target(const Target &target, const Target &ruling) {
+    const RunBands rows = run_bands(function, ruling);
+    for (const Extent &band : rows.bands)
+      add_band(target, ruling, rows, band);
+  }
+
+private:
+  void add_band(const Target &target, const Target &ruling, const RunBands &rows, const Extent &band) {
+    std::deque<Problem> asked;
+    std::deque<KernelChoice> chosen;
+    for (const Problem *problem : problems)
+      if (std::optional<Problem> part = rows.part(*problem, band))
+        asked.push_back(std::move(*part));
+    for (const KernelChoice *choice : choices)
+      if (std::optional<Problem> part = rows.part(choice->problem, band))
+        chosen.push_back(*choice), chosen.back().problem = std::move(*part);
+    const Numerics numerics = numerics_of(*rows.part(function, band), ruling, chosen);
+    std::set<const SweepPlan *> there;
+    const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
+      if (!there.insert(plan).second)
+        return;
+      const Schedule schedule = schedule_for(*plan, target, numerics, choice);
+      Numerics first = shared.try_emplace({ruling.gpu(), band.lo}, schedule.numerics).first->second;
+      first.fma &= target.fma;
+      internal_check(schedule.numerics == first); // levels differ in fma alone, and only where one has none
+      selected.kernels.push_back({plan, &target, schedule, origin, choice ? choice->device : ""});
+    };
+    for (const Wanted &wanted : narrowest_first(asked, chosen, target))
+      add(plan_of(*wanted.problem), wanted.choice ? NF_TUNED : NF_SPECIALIZED, wanted.choice);
+    for (const Problem &problem : generic)
+      add(plan_of(*rows.part(problem, band)), NF_GENERIC);
+  }
+
+  /// The one plan of a problem.
+  const SweepPlan *plan_of(const Problem &problem) {
+    const auto [at, added] = plans.try_emplace(to_text(problem));
+    if (added)
+      at->second = &selection.plans.emplace_back(make_sweep_plan(problem));
+    return at->second;
+  }
+
+  Selection &selection;
+  SelectedFunction &selected;
+  const Problem function;
+  const std::vector<const Problem *> problems;
+  const std::vector<const KernelChoice *> choices;
+  const std::vector<Problem> generic;
+  std::map<std::string, const SweepPlan *> plans;
+  std::map<std::pair<bool, int64_t>, Numerics> shared; ///< by whose half it is and where its band begins
+};
+
 } // namespace
 
 Numerics pinned_numerics(const Problem &problem, const Target &target) {
@@ -172,57 +235,19 @@ Selection select_kernels(std::span<const Problem> problems, std::span<const Targ
                          bool same_bits) {
   if (problems.empty())
     throw UserError("there is no problem to build a library for; write a line such as 'layer_norm cols=768'");
-  Selection selection;
   std::vector<const Target *> best_first(targets.begin(), targets.end());
   std::ranges::sort(best_first, std::greater(), [](const Target *target) { return target->level; });
   const auto cpu = std::ranges::find_if_not(best_first, &Target::gpu);
   if (same_bits && cpu == best_first.end())
     throw UserError("same bits on GPU and CPU: there is no CPU target whose order the GPU could take; add one such as x86-64-v3");
+  Selection selection;
   std::set<std::string> names;
   for (const Problem &function : functions_of(problems)) {
-    SelectedFunction &selected = selection.functions.emplace_back(std::make_unique<FunctionTable>(function));
-    if (const std::string name = selected.table->function().name; !names.insert(name).second)
+    if (const std::string name = function_name(function); !names.insert(name).second)
       throw UserError("two norms give a function called '" + name + "'; rename one of them");
-    std::map<std::string, const SweepPlan *> plans;
-    const auto keep = [&](SweepPlan plan) { // the one of its problem
-      const auto [at, added] = plans.try_emplace(to_text(plan.problem));
-      if (added)
-        at->second = &selection.plans.emplace_back(std::move(plan));
-      return at->second;
-    };
-    const std::vector<SweepPlan> generic = generic_plans(function, make_sweep_plan(function));
-    std::map<std::pair<bool, int64_t>, Numerics> shared; // by whose half it is and where its band begins
-    for (const Target *target : best_first) {
-      const Target &ruling = same_bits && target->gpu() ? **cpu : *target; // its numerics half is the target's, too
-      const RunBands rows = run_bands(function, ruling);
-      for (const Extent &band : rows.bands) {
-        std::deque<Problem> asked;
-        std::deque<KernelChoice> chosen;
-        for (const Problem *problem : served_by(function, problems, std::identity()))
-          if (std::optional<Problem> part = rows.part(*problem, band))
-            asked.push_back(std::move(*part));
-        for (const KernelChoice *choice : served_by(function, choices, &KernelChoice::problem))
-          if (std::optional<Problem> part = rows.part(choice->problem, band))
-            chosen.push_back(*choice), chosen.back().problem = std::move(*part);
-        const Numerics numerics = numerics_of(*rows.part(function, band), ruling, chosen);
-        std::set<const SweepPlan *> there;
-        const auto add = [&](const SweepPlan *plan, nf_origin origin, const KernelChoice *choice = nullptr) {
-          if (!there.insert(plan).second)
-            return;
-          selected.kernels.push_back({plan, target, schedule_for(*plan, *target, numerics, choice), origin, choice ? choice->device : ""});
-          const Numerics &own = selected.kernels.back().schedule.numerics;
-          Numerics best = shared.try_emplace({ruling.gpu(), band.lo}, own).first->second;
-          best.fma &= target->fma;
-          internal_check(own == best); // levels differ in fma alone, and only where one has none
-        };
-        for (const auto &[problem, choice, bits, turn] : narrowest_first(asked, chosen, *target)) {
-          const auto made = plans.find(to_text(*problem));
-          add(made != plans.end() ? made->second : keep(make_sweep_plan(*problem)), choice ? NF_TUNED : NF_SPECIALIZED, choice);
-        }
-        for (const SweepPlan &plan : generic)
-          add(keep(rows.axis < 0 ? plan : make_sweep_plan(*rows.part(plan.problem, band))), NF_GENERIC);
-      }
-    }
+    FunctionSelector selector(selection, function, problems, choices);
+    for (const Target *target : best_first)
+      selector.add_target(*target, same_bits && target->gpu() ? **cpu : *target);
   }
   return selection;
 }
