@@ -16,7 +16,8 @@ struct Loaded {
 };
 
 constexpr size_t kBuckets = 256;
-constexpr int64_t kPlainSharedBytes = 48 << 10; ///< that every kernel may have; more must be asked for
+constexpr int64_t kPlainSharedBytes = 48 << 10; ///< that every kernel may have; more must be asked for,
+constexpr int32_t kPlainCluster = 8;            ///< as more blocks of a cluster must be, which not every GPU has
 const Loaded *buckets[kBuckets];                ///< newest first
 pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 
@@ -41,6 +42,9 @@ Result find_functions(const Driver *driver, const nf_kernel *kernel, Handle modu
       return result;
     if (launch->shared_bytes > kPlainSharedBytes)
       if (const Result result = driver->set_function_attribute(functions[s], kFunctionSharedBytes, int(launch->shared_bytes)))
+        return result;
+    if (launch->cluster > kPlainCluster)
+      if (const Result result = driver->set_function_attribute(functions[s], kFunctionWideCluster, 1))
         return result;
   }
   return 0;

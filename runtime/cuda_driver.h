@@ -13,9 +13,10 @@ constexpr Result kInvalidValue = 1, kOutOfMemory = 2, kLinkTimeLibrary = 34, kNo
                  kInvalidHandle = 400, kContextDestroyed = 709, kDriverMismatch = 803, kNoForwardCompatibility = 804;
 
 enum DeviceAttribute { kMultiprocessors = 16, kCapabilityMajor = 75, kCapabilityMinor = 76, kPageableMemory = 88, kSharedBytes = 97 };
-constexpr int kFunctionSharedBytes = 8; ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-constexpr int kPointerMemoryType = 2;   ///< CU_POINTER_ATTRIBUTE_MEMORY_TYPE
-constexpr int kCaptureRelaxed = 2;      ///< CU_STREAM_CAPTURE_MODE_RELAXED
+constexpr int kFunctionSharedBytes = 8;  ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+constexpr int kFunctionWideCluster = 14; ///< CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED
+constexpr int kPointerMemoryType = 2;    ///< CU_POINTER_ATTRIBUTE_MEMORY_TYPE
+constexpr int kCaptureRelaxed = 2;       ///< CU_STREAM_CAPTURE_MODE_RELAXED
 
 /// By the names in cuda_driver.cpp, in their order.
 struct Driver {

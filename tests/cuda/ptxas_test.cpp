@@ -94,6 +94,7 @@ TEST(Ptxas, OccupancyByRegistersSharedMemoryAndClusters) {
   EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 2}, 64), "32/64");
   EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 4}, 64), "28/64");
   EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 8}, 32), "56/64");
+  EXPECT_EQ(warps_of({.threads = 1024, .rows = 1, .cluster = 16}, 32), "56/64"); // two of them, of 36 blocks
 
   // NVIDIA's table of compute capabilities: resident blocks.
   EXPECT_EQ(warps_of({.threads = 32, .rows = 1}, 16, "sm_80"), "32/64");

@@ -42,7 +42,7 @@ class Environment(ProgramTest):
 class Run(Environment):
     def setUp(self):
         super().setUp()
-        self.x = np.random.default_rng(7).standard_normal((5, 300)).astype(np.float32)
+        self.x = np.random.default_rng(7).standard_normal((5, 1500)).astype(np.float32)
         np.save(self.path("x.npy"), self.x)
         self.call = ("run", "rms_norm", "--in", "x=x.npy", "--out", "y=y.npy")
 
@@ -54,7 +54,7 @@ class Run(Environment):
 
     def test_the_bits_of_the_emulator(self):
         bits = []
-        for schedule in ("", "grid=resident rows=1 blocks=1", "cluster=2 rows=1 blocks=1 threads=32 vector=4"):
+        for schedule in ("", "grid=resident rows=1 blocks=1", "cluster=2 rows=1 blocks=1 threads=32 vector=4", "cluster=16 rows=1 blocks=1 threads=32 vector=4"):
             words = (*self.call, "--schedule", schedule, "--json", "--device")
             ran = json.loads(self.ok(*words, "emulator"))
             bits.append(np.load(self.path("y.npy")))

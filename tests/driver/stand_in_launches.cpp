@@ -70,9 +70,13 @@ CUresult cuModuleGetFunction(CUhandle *function, CUhandle handle, const char *na
 
 CUresult cuFuncSetAttribute(CUhandle function, int attribute, int value) {
   LOCKED;
-  if (attribute != nf::cuda::kFunctionSharedBytes || value > std::stoi(setting("SHARED", "232448")))
+  Function &changed = *static_cast<Function *>(function);
+  if (attribute == nf::cuda::kFunctionSharedBytes && value <= std::stoi(setting("SHARED", "232448")))
+    changed.shared_bytes = value;
+  else if (attribute == nf::cuda::kFunctionWideCluster)
+    changed.cluster = value ? kWidestCluster : kPlainCluster;
+  else
     return kInvalidValue;
-  static_cast<Function *>(function)->shared_bytes = value;
   return 0;
 }
 
@@ -89,6 +93,8 @@ CUresult cuLaunchKernel(CUhandle handle, unsigned grid_x, unsigned grid_y, unsig
   if (int(block_x) != shape.threads || int(block_y) != shape.rows || block_z != 1 || grid_x == 0 || grid_y != 1 || grid_z != 1 || extra ||
       shared_bytes != shape.shared_bytes || shape.shared_bytes > function->shared_bytes)
     return kInvalidValue;
+  if (shape.cluster > function->cluster)
+    return kInvalidCluster;
   Enqueued launch{.function = function, .args = {}};
   std::memcpy(&launch.begin, parameters[0], sizeof launch.begin);
   std::memcpy(&launch.end, parameters[1], sizeof launch.end);

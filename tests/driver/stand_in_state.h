@@ -15,8 +15,10 @@ namespace normforge::testing::stand_in {
 
 using nf::cuda::kInvalidContext, nf::cuda::kInvalidHandle, nf::cuda::kInvalidValue, nf::cuda::kNoDevice, nf::cuda::kOutOfMemory;
 
-constexpr CUresult kInvalidPtx = 218, kNoBinary = 209, kNotFound = 500, kIllegalAddress = 700, kCaptureUnsupported = 900, kUnknown = 999;
+constexpr CUresult kInvalidPtx = 218, kNoBinary = 209, kNotFound = 500, kIllegalAddress = 700, kCaptureUnsupported = 900,
+                   kInvalidCluster = 912, kUnknown = 999;
 constexpr int64_t kPlainSharedBytes = 48 << 10;
+constexpr int kPlainCluster = 8, kWidestCluster = 16;
 constexpr int kMultiprocessors = 3;
 
 using Time = std::chrono::steady_clock::time_point; ///< an event is the time at which it was recorded
@@ -34,6 +36,7 @@ struct Function {
   Module *module;
   size_t step;
   int64_t shared_bytes = kPlainSharedBytes;
+  int cluster = kPlainCluster; ///< blocks, at most
 };
 struct Enqueued {
   Function *function;
