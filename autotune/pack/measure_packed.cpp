@@ -30,6 +30,18 @@ void gate(const Machine &machine, const PackedProblem &packed, std::vector<Trial
   }
 }
 
+std::vector<Trial> trials_of(const PackedProblem &packed) {
+  std::vector<Trial> trials;
+  for (const PackedCandidate &candidate : packed.candidates)
+    trials.push_back({candidate.kernel.schedule, candidate.kernel, candidate.same_bits, candidate.deviation, ""});
+  return trials;
+}
+
+Question question_of(const Machine &machine, const PackedProblem &packed) {
+  return {packed.problem, packed.target, packed.compiler, fingerprint(machine.device()), packed.candidates.front().kernel.schedule,
+          packed.threads};
+}
+
 } // namespace
 
 void check_runs_on(const Machine &machine, const PackedProblem &packed) {
@@ -40,11 +52,8 @@ void check_runs_on(const Machine &machine, const PackedProblem &packed) {
 
 PackedResult measure_packed(const Machine &machine, const PackedProblem &packed, const std::string &path, const Trials::Tell &tell) {
   check_runs_on(machine, packed);
-  std::vector<Trial> trials;
-  for (const PackedCandidate &candidate : packed.candidates)
-    trials.push_back({candidate.kernel.schedule, candidate.kernel, candidate.same_bits, candidate.deviation, ""});
-  const Question question{packed.problem,          packed.target, packed.compiler, fingerprint(machine.device()),
-                          trials.front().schedule, packed.threads};
+  std::vector<Trial> trials = trials_of(packed);
+  const Question question = question_of(machine, packed);
   const TrialOptions options{.machine = &machine,
                              .search_rounds = packed.search_rounds,
                              .confirm_rounds = packed.confirm_rounds,
@@ -63,6 +72,15 @@ PackedResult measure_packed(const Machine &machine, const PackedProblem &packed,
   result.rejected = int(std::ranges::count_if(trials, [](const Trial &trial) { return !trial.rejected.empty(); }));
   result.timed = int(trials.size()) - result.rejected;
   return result;
+}
+
+std::vector<Band> choices(const Machine &machine, const PackedProblem &packed, Database &known) {
+  std::vector<Trial> trials = trials_of(packed);
+  const Question question = question_of(machine, packed);
+  const TrialOptions options{.machine = &machine};
+  if (!Trials(question, find_target(packed.target), trials, options, known).complete())
+    return {};
+  return choose(known, question).bands;
 }
 
 } // namespace normforge

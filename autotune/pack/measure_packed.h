@@ -1,10 +1,12 @@
 // What a pack's runner does with a problem of it: gates what was not gated where the pack was made, then measures what its database does
-// not have yet.
+// not have yet, or says what it chooses.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "autotune/choose.h"
 #include "autotune/machine.h"
 #include "autotune/pack/packed_problem.h"
 #include "autotune/pack/trials.h"
@@ -22,5 +24,8 @@ struct PackedResult {
 
 /// Appends Records to `database` as they come. Throws UserError: see check_runs_on(), and a database that cannot be written.
 PackedResult measure_packed(const Machine &, const PackedProblem &, const std::string &database, const Trials::Tell &tell);
+
+/// What Records choose: a schedule for each band of the problem's range; none where not all of it was measured on such a device.
+std::vector<Band> choices(const Machine &, const PackedProblem &, Database &known);
 
 } // namespace normforge

@@ -1,5 +1,9 @@
 #include "autotune/pack/packed_problem.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
 #include "autotune/checked_line.h"
 #include "codegen/kernel_file.h"
 #include "codegen/target.h"
@@ -135,6 +139,14 @@ PackedProblem parse_packed_problem(std::string_view bytes, const std::string &pa
   } catch (const UserError &error) {
     throw UserError(path + ": not a problem of a pack: " + error.what() + "; copy it again, or make the pack anew");
   }
+}
+
+PackedProblem read_packed_problem(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  if (!file)
+    throw UserError("cannot read '" + path + "': " + std::strerror(errno));
+  return parse_packed_problem(bytes, path);
 }
 
 } // namespace normforge

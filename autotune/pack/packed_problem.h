@@ -47,4 +47,7 @@ std::string to_bytes(const PackedProblem &);
 /// Throws UserError, with `path`: damaged, cut short, or of another version.
 PackedProblem parse_packed_problem(std::string_view bytes, const std::string &path);
 
+/// A file. Throws UserError as parse_packed_problem() does, and when it cannot be read.
+PackedProblem read_packed_problem(const std::string &path);
+
 } // namespace normforge

@@ -18,6 +18,7 @@ namespace {
 struct Flags {
   std::string shard = "1/1", database;
   std::vector<std::string> files;
+  bool choose = false;
 };
 
 /// What is said of a problem while it is measured. Flushed, for whoever follows a log.
@@ -48,14 +49,6 @@ void keep_shard(std::vector<std::string> &files, const std::string &shard) {
   files = std::move(mine);
 }
 
-PackedProblem read_problem(const std::string &path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(std::istreambuf_iterator<char>(file), {});
-  if (!file)
-    throw UserError("cannot read '" + path + "': " + std::strerror(errno));
-  return parse_packed_problem(bytes, path);
-}
-
 /// Holds a problem's file against other runners until it dies; where a file system has no locks, nobody is held.
 class Turn {
 public:
@@ -73,18 +66,30 @@ private:
   int file;
 };
 
+/// Prints a line for each band of rows, or of whatever a problem leaves open: file, problem and schedule, with tabs between.
+void print_choices(const Machine &machine, const Flags &flags) {
+  Database known = read_database(flags.database, [](const std::string &) {});
+  for (const std::string &path : flags.files) {
+    const PackedProblem packed = read_packed_problem(path);
+    for (const Band &band : choices(machine, packed, known))
+      say(std::filesystem::path(path).filename().string(), "\t", to_text(band.problem), "\t", band.schedule);
+  }
+}
+
 void run(const Machine &machine, Flags flags) {
   if (flags.files.empty())
     flags.files = packed_files();
   keep_shard(flags.files, flags.shard);
   if (flags.database.empty())
     flags.database = home() + "/records.db";
+  if (flags.choose)
+    return print_choices(machine, flags);
   append_records(flags.database, {});         // a file that cannot be written is found out before time is spent
   for (const std::string &path : flags.files) // a damaged one, too, or one that this machine does not run
-    check_runs_on(machine, read_problem(path));
+    check_runs_on(machine, read_packed_problem(path));
   say(flags.files.size(), " problems, on ", fingerprint(machine.device()));
   for (size_t i = 0; i < flags.files.size(); ++i) {
-    const PackedProblem packed = read_problem(flags.files[i]);
+    const PackedProblem packed = read_packed_problem(flags.files[i]);
     say("[", i + 1, "/", flags.files.size(), "] ", to_text(packed.problem));
     const Turn turn(flags.files[i]);
     const PackedResult result = measure_packed(machine, packed, flags.database, [](const Problem &shape, int kernels, bool confirms) {
@@ -106,6 +111,8 @@ int run_pack(int argc, char **argv, const Machine &machine, const std::string &d
   program.add_option("--shard", flags.shard, "The I-th of N parts of them, for N machines")->type_name("I/N")->capture_default_str();
   program.add_option("--db", flags.database, "File that Records are appended to (default: records.db beside this program)")
       ->type_name("FILE");
+  program.add_flag("--choose", flags.choose,
+                   "Measure nothing: print which schedules are fastest, of the problems that are measured already");
   CLI11_PARSE(program, argc, argv);
   try {
     run(machine, std::move(flags));

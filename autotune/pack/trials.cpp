@@ -33,10 +33,12 @@ bool Trials::is_known(const Problem &shape, bool confirms) const {
 
 /// About all of the problem, a shape of the ladder or a border.
 std::string Trials::known_rejection(const Trial &trial) const {
+  RecordKey mine = key(question.problem, trial);
   for (const auto &[other, record] : known.records()) {
-    RecordKey mine = key(question.problem, trial);
+    if (record.rejected.empty())
+      continue;
     mine.problem = other.problem;
-    if (!record.rejected.empty() && mine == other && lies_within(problem_of(other, question), question.problem))
+    if (mine == other && lies_within(problem_of(other, question), question.problem))
       return record.rejected;
   }
   return "";

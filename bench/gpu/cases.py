@@ -5,10 +5,10 @@ import math
 from dataclasses import dataclass
 
 COLS = sorted([2**power for power in range(6, 19)] + [1152, 1536, 2304, 2560, 5120, 12288])
-ROWS = [8192, 1, 32768, 1024, 32]  # in the order in which they are measured
+ROWS = [8192, 1, 32768, 1024, 32]  # these orders are those of measuring, what is asked for first coming first
 DTYPES = {"bf16": 2, "f32": 4}
 BYTES = DTYPES | {"i8": 1}
-TUNED_COLS = [1024, 4096, 65536]
+MAIN_COLS = [4096, 65536, 256, 16384, 131072]  # of long rows, at which the GPU's memory is the limit, and of a short one
 SMALL_COLS, SMALL_ROWS = [64, 1152], [4, 1]  # in emulation
 
 
@@ -89,22 +89,27 @@ class Case:
         return sum(count * BYTES[dtype] for tensors in self.tensors() for _, dtype, count in tensors)
 
 
+def families(emulated):
+    """(norm, dtype, columns) of all cases, the main columns in all norms and dtypes first. A cut run has whole plots of them."""
+    groups = [SMALL_COLS] if emulated else [MAIN_COLS, [n for n in COLS if n not in MAIN_COLS]]
+    return [[(norm, dtype, n) for dtype in DTYPES for n in cols for norm in NORMS] for cols in groups]
+
+
 def cases(emulated):
-    cols, rows = (SMALL_COLS, SMALL_ROWS) if emulated else (COLS, ROWS)
-    return [Case(norm, dtype, m, n) for m in rows for dtype in DTYPES for norm in NORMS for n in cols]
+    rows = SMALL_ROWS if emulated else ROWS
+    return [Case(norm, dtype, m, n) for group in families(emulated) for m in rows for norm, dtype, n in group]
 
 
 def problems(emulated):
     """Problem lines of a library that has a kernel for each number of columns."""
-    cols = SMALL_COLS if emulated else COLS
-    return "".join(problem(name, f"cols={n}", dtype) for dtype in DTYPES for name in NORMS for n in cols)
+    return "".join(problem(norm, f"cols={n}", dtype) for group in families(emulated) for norm, dtype, n in group)
 
 
 def tuned_problems(emulated):
-    """Problem lines that are tuned, for the rows of the benchmark."""
+    """Problem lines that are tuned, for the rows of the benchmark, in the order of the cases."""
     if emulated:
-        return problem("rms_norm", f"rows={max(SMALL_ROWS)} cols={min(SMALL_COLS)}", "f32")
-    return "".join(problem(name, f"rows=1..{max(ROWS)} cols={n}", dtype) for dtype in DTYPES for name in NORMS for n in TUNED_COLS)
+        return [problem("add_rms_norm", f"rows=1..{max(SMALL_ROWS)} cols={min(SMALL_COLS)}", "f32")]
+    return [problem(norm, f"rows=1..{max(ROWS)} cols={n}", dtype) for group in families(False) for norm, dtype, n in group]
 
 
 def problem(name, extents, dtype):

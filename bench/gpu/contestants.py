@@ -6,27 +6,48 @@ import importlib.metadata
 
 from cases import BYTES, Absent
 from driver import GpuError
+from tuned import PackedCalls
 
 PEERS = {"eager": "torch", "compile": "torch", "triton": "triton", "quack": "quack", "liger": "liger_kernel"}  # and their modules
 PACKAGES = ("torch", "triton", "quack-kernels", "nvidia-cutlass-dsl", "liger-kernel")
 
 
+class LibraryCalls:
+    """Calls of a library's function, with arguments for each set of tensors."""
+
+    def __init__(self, library, driver, function, extents, sets, scalars):
+        self.calls = [library.bind(driver, function, extents, tensors, scalars) for tensors in sets]
+
+    def __call__(self, i):
+        self.calls[i % len(self.calls)]()
+
+    def free(self):
+        for call in self.calls:
+            call.free()
+
+
 class Normforge:
+    """With the schedule that was tuned for the case, where one was, else as the library has it."""
+
     name = "normforge"
 
-    def __init__(self, library, driver):
-        self.library, self.driver, self.calls = library, driver, []
+    def __init__(self, library, driver, packed=None, choices=None):
+        self.library, self.driver, self.packed, self.choices, self.calls = library, driver, packed, choices, None
 
     def prepare(self, case, buffers):
-        extents = {"rows": case.rows, "cols": case.cols}
-        scalars = {"eps": case.definition.eps}
+        extents, scalars = {"rows": case.rows, "cols": case.cols}, {"eps": case.definition.eps}
         function = f"{case.norm}_{case.dtype}"
         self.buffers = buffers
-        self.calls = [self.library.bind(self.driver, function, extents, tensors, scalars) for tensors in buffers.sets]
-        return self.calls[0].choice()
+        if chosen := self.choices and self.choices.of(case):
+            file, problem, schedule = chosen
+            names = self.library.names(function)
+            self.calls = PackedCalls(self.packed, self.driver, file, schedule, names, extents, buffers.sets, scalars)
+            return {"problem": problem, "schedule": schedule, "schedules": "tuned"}
+        self.calls = LibraryCalls(self.library, self.driver, function, extents, buffers.sets, scalars)
+        return self.calls.calls[0].choice() | {"schedules": "the library's"}
 
     def enqueue(self, i):
-        self.calls[i % len(self.calls)]()
+        self.calls(i)
 
     def outputs(self):
         self.enqueue(0)
@@ -36,9 +57,9 @@ class Normforge:
         return self.driver.capture(lambda: [self.enqueue(i) for i in range(count)])
 
     def free(self):
-        for call in self.calls:
-            call.free()
-        self.calls = []
+        if self.calls:
+            self.calls.free()
+        self.calls = None
 
 
 class Memory:
@@ -98,16 +119,17 @@ class Peer:
         self.torch.cuda.empty_cache()
 
 
-def contestants(library, driver, emulated):
+def contestants(normforge, driver, emulated):
     """Those that take part, and why others don't."""
     absent = {}
-    found = [Normforge(library, driver)]
+    found = [normforge]
     try:
         if emulated:
             raise Absent("no GPU: the emulator stands in for it")
         torch = importlib.import_module("torch")
         if not torch.cuda.is_available():
             raise Absent("PyTorch finds no GPU")
+        torch.cuda.init()
         torch.cuda.set_stream(torch.cuda.ExternalStream(driver.stream.value))
         torch.set_grad_enabled(False)
     except Exception as error:  # a library that it wants may be missing, or be another than it was made for

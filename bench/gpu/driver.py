@@ -28,9 +28,13 @@ class Driver:
     def call(self, name, *arguments):
         result = getattr(self.library, name)(*arguments)
         if result:
-            meaning = c_char_p()
-            self.library.cuGetErrorString(c_int(result), byref(meaning))
-            raise GpuError(f"{name}: the CUDA driver reports error {result}, {(meaning.value or b'which it does not know').decode()}")
+            raise GpuError(f"{name}: the CUDA driver reports error {result}, {self.meaning(result)}")
+
+    def meaning(self, result):
+        """Of a CUresult."""
+        text = c_char_p()
+        self.library.cuGetErrorString(c_int(result), byref(text))
+        return (text.value or b"which it does not know").decode()
 
     # The device.
 

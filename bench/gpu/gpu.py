@@ -9,16 +9,15 @@ import tempfile
 
 import command
 import report
-from cases import cases
-from contestants import contestants, versions
+from bench import run_bench
+from clock import Clock, OutOfTime
 from driver import Driver, GpuError
-from library import Library
-from measure import EMULATED, FULL, Bench, Broken
 from steps import Output
 from suite import TOOLS, conformance, sanitized
-from tuning import tune
+from targets import gpu_targets
+from tuning import packed_kernels, tune
 
-TARGET_LEVELS = (80, 86, 89, 90)  # of codegen/target.cpp
+TUNE_SHARE = 0.5  # of what is left of --minutes; the bench gets the rest
 
 
 def say(text):
@@ -38,13 +37,19 @@ def told(name, result):
     return f"{name}: {'passed' if result['passed'] else 'FAILED'}: {counted}" + ("" if result["passed"] else f"; see {result['log']}")
 
 
-def run_steps(output, steps):
+def run_steps(output, clock, steps):
     """Runs (name, function, arguments) one after the other, those that are done left out. Whether nothing failed."""
     good, reasons = True, set()
     for name, function, arguments in steps:
         if output.done(name):
             continue
-        result = function(output, *arguments)
+        try:
+            if clock.over():
+                raise OutOfTime("the time is over")
+            result = function(output, *arguments)
+        except OutOfTime as error:
+            say(f"{name}: {error}; the same command goes on with it")
+            return good
         output.write(name, result)
         if result.get("skipped") not in reasons:
             say(told(name, result))
@@ -53,59 +58,39 @@ def run_steps(output, steps):
     return good
 
 
-def run_conformance(output, driver, environment):
-    return run_steps(output, [(f"conformance-{name}", conformance, (name, environment)) for name in output.libraries()])
+def run_conformance(output, clock, environment):
+    return run_steps(output, clock, [(f"conformance-{name}", conformance, (name, clock, environment)) for name in output.libraries()])
 
 
-def run_tune(output, driver, environment):
-    return run_steps(output, [("tune", tune, (environment,))])
+def run_tune(output, clock, environment):
+    return run_steps(output, clock, [("tune", tune, (clock, TUNE_SHARE, environment))])
 
 
-def run_sanitizer(output, driver, environment):
-    return run_steps(output, [(f"{tool}-{name}", sanitized, (tool, name, environment)) for tool in TOOLS for name in output.libraries()])
+def run_sanitizer(output, clock, environment):
+    return run_steps(output, clock, [(f"{tool}-{name}", sanitized, (tool, name, clock, environment)) for tool in TOOLS for name in output.libraries()])
 
 
-def run_bench(output, driver, environment):
-    emulated = output.facts["emulated"]
-    found = {case: output.read(f"bench/{case.name}") for case in cases(emulated)}
-    left = sorted([case for case in found if not output.done(f"bench/{case.name}")], key=lambda case: found[case] is not None)  # what failed comes last
-    if not left:
-        return True
-    taking_part, absent = contestants(Library(output.kit / "libbench.so"), driver, emulated)
-    for why in sorted(set(absent.values())):
-        say(f"bench: without {', '.join(name for name in absent if absent[name] == why)}: {why}")
-    bench = Bench(driver, taking_part, EMULATED if emulated else FULL)
-    output.write("device", output.read("device") | {"copy_bytes_per_second": bench.copy_speed, "absent": absent, "versions": versions()})
-    good = True
-    for case in left:
-        broke = (found[case] or {}).get("broke", [])
-        try:
-            result = bench.run(case, broke) | {"passed": True}
-        except Broken as error:
-            result = {"passed": False, "error": str(error), "broke": [*broke, error.contestant]}
-        except GpuError as error:
-            result = {"passed": False, "error": str(error)}
-        good = good and result["passed"]
-        output.write(f"bench/{case.name}", result)
-        say(f"bench: {case.name}: {report.case_line(result, emulated)}")
-        driver.synchronize()  # ends the run where a kernel has broken the context
-    return good
-
-
-def best_target(driver):
+def best_target(driver, targets):
     """The newest target that the GPU runs."""
-    runs = [level for level in TARGET_LEVELS if level <= driver.level()]
+    runs = [target for target in targets if int(target.removeprefix("sm_")) <= driver.level()]
     if not runs:
-        raise GpuError(f"this GPU is sm_{driver.level()}, normforge has code for sm_{TARGET_LEVELS[0]} and later")
-    return f"sm_{runs[-1]}"
+        raise GpuError(f"this GPU is sm_{driver.level()}, normforge has code for {targets[0]} and later")
+    return runs[-1]
 
 
-def check_target(driver, target):
-    if driver.level() < int(target.removeprefix("sm_")):
-        raise GpuError(f"the kit is for {target}, this GPU is sm_{driver.level()}; make one by ./dev gpu --prepare --target {best_target(driver)}")
+def check_target(driver, facts):
+    if driver.level() < int(facts["target"].removeprefix("sm_")):
+        better = best_target(driver, facts["targets"])
+        raise GpuError(f"the kit is for {facts['target']}, this GPU is sm_{driver.level()}; make one by ./dev gpu --prepare --target {better}")
 
 
 PARTS = {"conformance": run_conformance, "tune": run_tune, "bench": run_bench, "sanitizer": run_sanitizer}
+
+
+def stand_in_environment(directory, kit, announced):
+    """Of programs that are to find the stand-in for the driver; `announced`: the file that tells it what kernels it may be asked to run."""
+    pathlib.Path(announced).write_text(packed_kernels(kit / "pack"))
+    return dict(os.environ, LD_LIBRARY_PATH=str(directory), NORMFORGE_STAND_IN_KERNELS=announced)
 
 
 def main():
@@ -114,34 +99,36 @@ def main():
     parser.add_argument("--results", type=pathlib.Path, help="directory that gets the results of a GPU")
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--stand-in", type=pathlib.Path, help="directory of the libcuda.so.1 that stands in for a GPU's")
+    parser.add_argument("--minutes", type=float, help="end in time, and leave the rest to another run (default: run to the end)")
     parser.add_argument("--look", action="store_true", help="only print the target that this machine's GPU wants a kit for")
     arguments = parser.parse_args()
+    clock = Clock(arguments.minutes)
     if arguments.look:
         try:
-            return print(best_target(Driver()))
+            return print(best_target(Driver(), gpu_targets()))
         except GpuError as error:
             sys.exit(f"gpu: {error}")
     output = Output(arguments.out)
     if output.facts["emulated"] != bool(arguments.stand_in):
         sys.exit(f"gpu: {arguments.out}/kit.tar.xz is for {'the emulator' if output.facts['emulated'] else 'a GPU'}; give another directory with --out")
-    environment = dict(os.environ)
+    environments = dict.fromkeys(PARTS, dict(os.environ))
     with tempfile.TemporaryDirectory() as scratch:
         path = "libcuda.so.1"
         if arguments.stand_in:
             path = str(arguments.stand_in / path)
-            os.environ["NORMFORGE_STAND_IN_KERNELS"] = f"{scratch}/bench.txt"
-            environment |= {"LD_LIBRARY_PATH": str(arguments.stand_in), "NORMFORGE_STAND_IN_KERNELS": f"{scratch}/suite.txt"}
+            environments = {part: stand_in_environment(arguments.stand_in, output.kit, f"{scratch}/{part}.txt") for part in PARTS}
         try:
             driver = Driver(path)
-            check_target(driver, output.facts["target"])
+            check_target(driver, output.facts)
             date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
             output.write("device", {"date": date} | driver.facts() | (output.read("device") or {}))
             say(f"{driver.facts()['device']}; {arguments.out} keeps what is found")
-            good = all([PARTS[part](output, driver, environment) for part in PARTS if arguments.only in (None, part)])
+            good = all([PARTS[part](output, clock, environments[part]) for part in PARTS if arguments.only in (None, part)])
         except GpuError as error:
             sys.exit(f"gpu: {error}")
     for file in report.write(output, None if arguments.stand_in else arguments.results):
         say(f"wrote {file}")
+    say(f"wrote {output.carry()}, which another machine's run goes on from")
     print(report.summary(output))
     if not good:
         sys.exit("gpu: not everything passed; the same command tries again what failed")

@@ -58,10 +58,23 @@ class Library:
     def entry(self, name):
         return getattr(self.library, self.prefix + name)
 
-    def check(self, status, what):
+    def check(self, status, what, driver):
         if status:
             error = self.entry("cuda_error")()
-            raise GpuError(f"{what}: {self.entry('status_string')(status).decode()}" + (f" ({error})" if error else ""))
+            said = f" ({error}, {driver.meaning(error)})" if error else ""
+            raise GpuError(f"{what}: {self.entry('status_string')(status).decode()}{said}")
+
+    def names(self, name):
+        """Of the function's axes, tensors and scalars, in the norm's order."""
+        function = self.function(name).contents
+        axes = [function.axis[a].name.decode() for a in range(function.axes)]
+        tensors = [function.tensor[t].name.decode() for t in range(function.tensors)]
+        return axes, tensors, [function.scalar[s].name.decode() for s in range(function.scalars)]
+
+    def function(self, name):
+        if name not in self.functions:
+            raise GpuError(f"the library has no function {name}")
+        return self.functions[name]
 
     def bind(self, driver, name, extents, pointers, scalars):
         """A call of the function `name` on the driver's stream; `extents`, `pointers` (addresses on the GPU) and `scalars` by name."""
@@ -70,9 +83,7 @@ class Library:
 
 class Call:
     def __init__(self, library, driver, name, extents, pointers, scalars):
-        if name not in library.functions:
-            raise GpuError(f"the library has no function {name}")
-        self.library, self.driver, self.function, self.name = library, driver, library.functions[name], name
+        self.library, self.driver, self.function, self.name = library, driver, library.function(name), name
         function = self.function.contents
         fields = [(function.axis[a].extent_offset, c_int64, extents[function.axis[a].name.decode()]) for a in range(function.axes)]
         tensors = [function.tensor[t] for t in range(function.tensors)]
@@ -85,7 +96,7 @@ class Call:
             kind.from_buffer(self.arguments, offset).value = value
         self.options = Options(stream=driver.stream.value)
         wanted = c_int64()
-        library.check(library.entry("cuda_workspace_bytes")(self.function, self.arguments, ctypes.byref(wanted)), name)
+        library.check(library.entry("cuda_workspace_bytes")(self.function, self.arguments, ctypes.byref(wanted)), name, driver)
         self.options.workspace = driver.allocate(wanted.value)
         self.options.workspace_bytes = wanted.value
         self.pointers = ctypes.byref(self.options)
@@ -93,12 +104,12 @@ class Call:
     def __call__(self):
         status = self.library.call(self.function, self.arguments, self.pointers)
         if status:
-            self.library.check(status, self.name)
+            self.library.check(status, self.name, self.driver)
 
     def choice(self):
         """The kernel that serves the call. A driver that stands in for a GPU is told of it."""
         choice = Choice()
-        self.library.check(self.library.entry("cuda_which")(self.function, self.arguments, self.pointers, ctypes.byref(choice)), self.name)
+        self.library.check(self.library.entry("cuda_which")(self.function, self.arguments, self.pointers, ctypes.byref(choice)), self.name, self.driver)
         problem, schedule = choice.problem.decode(), choice.schedule.decode()
         if announced := os.environ.get("NORMFORGE_STAND_IN_KERNELS"):
             with open(announced, "a") as file:

@@ -35,8 +35,9 @@ class Broken(GpuError):
 
 
 class Bench:
-    def __init__(self, driver, contestants, effort):
-        self.driver, self.contestants, self.effort = driver, contestants, effort
+    def __init__(self, driver, contestants, effort, trying=lambda case, contestant: None):
+        """`trying` is told of each contestant's name before it is called, which may be the last that is heard of this process."""
+        self.driver, self.contestants, self.effort, self.trying = driver, contestants, effort, trying
         self.facts = driver.facts()
         self.cleared = min(max(8 * self.facts["l2_bytes"], 1 << 16), self.facts["free_bytes"] // 8)
         self.scratch = driver.allocate(self.cleared)
@@ -63,6 +64,7 @@ class Bench:
 
     def run(self, case, broke=()):
         """What is known of a case: times by contestant, or why there are none. `broke`: those that broke the context at this case before."""
+        self.case = case
         result = {"norm": case.norm, "dtype": case.dtype, "rows": case.rows, "cols": case.cols, "bytes": case.moved_bytes()}
         try:
             buffers = Buffers(self.driver, case, self.facts, self.effort.calls)
@@ -101,6 +103,7 @@ class Bench:
 
     def attempt(self, contestant, answers, work):
         """What `work` returns. Whatever a peer raises instead is its result; where it has broken the context, nobody can go on."""
+        self.trying(self.case, contestant.name)
         try:
             return work()
         except Exception as error:

@@ -34,21 +34,21 @@ def panel(x0, name, lines, low, high, top):
         parts.append(line(across(2**power), TOP, across(2**power), TOP + HEIGHT))
         parts.append(text(across(2**power), TOP + HEIGHT + 16, str(2**power) if power < 10 else f"{2 ** (power - 10)}K"))
     for contestant, points in lines.items():
-        places = " ".join(f"{across(cols):.1f},{down(min(fraction, top)):.1f}" for cols, fraction in points)
+        places = [f"{across(cols):.1f},{down(min(fraction, top)):.1f}" for cols, fraction, _ in points]
         colour = COLOURS.get(contestant, "#000000")
-        parts.append(f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="{2 if contestant == "normforge" else 1.2}"/>')
-        for place in places.split():
+        parts.append(f'<polyline points="{" ".join(places)}" fill="none" stroke="{colour}" stroke-width="{2 if contestant == "normforge" else 1.2}"/>')
+        for place, (_, _, solid) in zip(places, points):
             x, y = place.split(",")
-            parts.append(f'<circle cx="{x}" cy="{y}" r="2" fill="{colour}"/>')
+            parts.append(f'<circle cx="{x}" cy="{y}" r="2" stroke="{colour}" fill="{colour if solid else "white"}"/>')
     return parts
 
 
 def svg(title, panels):
-    """`panels`: (name, {contestant: [(columns, fraction)]})."""
+    """`panels`: (name, {contestant: [(columns, fraction, whether its dot is solid)]})."""
     points = [point for _, lines in panels for places in lines.values() for point in places]
-    low = math.floor(math.log2(min((cols for cols, _ in points), default=64)))
-    high = max(low + 1, math.ceil(math.log2(max((cols for cols, _ in points), default=128))))
-    top = max(1.0, math.ceil(10 * min(1.5, max((fraction for _, fraction in points), default=1))) / 10)
+    low = math.floor(math.log2(min((cols for cols, *_ in points), default=64)))
+    high = max(low + 1, math.ceil(math.log2(max((cols for cols, *_ in points), default=128))))
+    top = max(1.0, math.ceil(10 * min(1.5, max((fraction for _, fraction, _ in points), default=1))) / 10)
     width, height = len(panels) * (WIDTH + GAP) + GAP, TOP + HEIGHT + BOTTOM + 20
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">']
     parts += [f'<rect width="{width}" height="{height}" fill="white"/>', text(width / 2, 22, title, 15)]

@@ -3,7 +3,9 @@
   normforge_library_suite   the conformance suite, a program that needs libc and the driver
   libsuite_MIX.so           a library of every norm in a mix of dtypes, for GPUs and, summing in the same order, for the CPU
   libbench.so               the benchmark's kernels: default schedules, or those of a lockfile
-  pack/                     candidates of the benchmark's main problems, and the program that measures them
+  pack/                     candidates of the benchmark's problems, and the program that measures them
+  libpacked.so              calls of the candidates that win
+  peers/                    Python packages of peers that the machine may lack, from wheels
   kit.json                  what it was made of
 """
 
@@ -11,12 +13,18 @@ import json
 import os
 import pathlib
 import subprocess
+import shutil
 import tarfile
 import tempfile
+import time
+import zipfile
 
 import cases
 import command
+from targets import gpu_targets
 
+MOST_BYTES = 60_000_000  # that are carried
+TUNING_SECONDS = 5  # for a problem
 EMULATED_NORMS = ("layer_norm", "rms_norm_quant", "batch_norm_train", "group_norm", "softmax_ragged")
 
 
@@ -44,16 +52,45 @@ def undated(member):
     return member
 
 
+def add_peers(directory, wheels):
+    """Unpacks wheels, which is all that installing them would do here."""
+    found = sorted(wheels.glob("*.whl"))
+    if not found:
+        raise SystemExit(f"gpu: --wheels {wheels}: there are no wheels (*.whl) in it")
+    for wheel in found:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(directory)
+    return [wheel.name for wheel in found]
+
+
+def check_size(packed, kit, scratch):
+    """Refuses a kit that is too large, and says how much of it each part is."""
+    if packed.stat().st_size <= MOST_BYTES:
+        return
+    sizes = {}
+    for part in sorted(kit.iterdir()):
+        alone = scratch / "part.tar.xz"
+        with tarfile.open(alone, "w:xz", preset=1, dereference=True) as tar:
+            tar.add(part, part.name)
+        sizes[part.name] = alone.stat().st_size
+    largest = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sorted(sizes.items(), key=lambda item: -item[1])[:4])
+    made, most = packed.stat().st_size / 1e6, MOST_BYTES / 1e6
+    raise SystemExit(f"gpu: the kit has {made:.1f} MB, more than {most:.0f}: {largest}; leave out wheels, or tune fewer problems with --tune N")
+
+
 def main():
     parser = command.Parser(__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path, help="build directory of normforge")
     parser.add_argument("kit", type=pathlib.Path, help="the file to write")
     parser.add_argument("--target", default="sm_90", help="GPU architecture; newer ones get its PTX")
     parser.add_argument("--lock", help="lockfile with the schedules of the benchmark's kernels")
+    parser.add_argument("--tune", type=int, metavar="N", help="put the first N of the benchmark's problems into the pack (default: all)")
+    parser.add_argument("--wheels", type=pathlib.Path, metavar="DIR", help="directory of wheels of peers, for the Python of the machine with the GPU")
     parser.add_argument("--emulate", action="store_true", help="a small kit, for the emulator")
     arguments = parser.parse_args()
     normforge, suite = arguments.build / "bin/normforge", arguments.build / "bin/normforge_library_suite"
-    for program in (normforge, suite):
+    packed_calls, began = arguments.build / "lib/libnormforge_packed.so", time.time()
+    for program in (normforge, suite, packed_calls):
         if not program.exists():
             raise SystemExit(f"gpu: {program} is not there; build it, or run ./dev gpu --prepare, which does")
     if arguments.emulate:
@@ -65,6 +102,8 @@ def main():
         kit = pathlib.Path(scratch, "kit")
         kit.mkdir()
         os.symlink(suite.resolve(), kit / suite.name)
+        os.symlink(packed_calls.resolve(), kit / "libpacked.so")
+        peers = add_peers(kit / "peers", arguments.wheels) if arguments.wheels else []
         mixes = ["f32"] if arguments.emulate else run([suite, "--mixes"], env=with_stand_in).split()
         for mix in mixes:
             print(f"gpu: compiling the suite in {mix}", flush=True)
@@ -75,18 +114,22 @@ def main():
         print("gpu: compiling the benchmark's kernels", flush=True)
         schedules = ["--lock", arguments.lock] if arguments.lock else ["--no-lock"]
         shared_object(normforge, kit, "bench", cases.problems(arguments.emulate), "--target", arguments.target, *schedules, *required)
-        print("gpu: compiling candidates to tune (minutes)", flush=True)
-        tuned = pathlib.Path(scratch, "tuned.problems")
-        tuned.write_text(cases.tuned_problems(arguments.emulate))
-        budget = ["--budget", "0.2s"] if arguments.emulate else []
-        run([normforge, "tune", tuned, "--target", arguments.target, "--pack", kit / "pack", *budget])
-        facts = {"normforge": run([normforge, "--version"]).strip(), "target": arguments.target, "mixes": mixes, "emulated": arguments.emulate, "tuned": bool(arguments.lock)}
+        tuned = cases.tuned_problems(arguments.emulate)[: arguments.tune]
+        print(f"gpu: compiling candidates to tune for {len(tuned)} problems (many minutes, where they are compiled for the first time)", flush=True)
+        problems = pathlib.Path(scratch, "tuned.problems")
+        problems.write_text("".join(tuned))
+        seconds = 0.2 if arguments.emulate else TUNING_SECONDS * len(tuned)
+        run([normforge, "tune", problems, "--target", arguments.target, "--pack", kit / "pack", "--budget", f"{seconds}s"])
+        shutil.copy(problems, kit / "pack")
+        facts = {"normforge": run([normforge, "--version"]).strip(), "target": arguments.target, "targets": gpu_targets(), "mixes": mixes}
+        facts |= {"emulated": arguments.emulate, "locked": bool(arguments.lock), "tuned_problems": len(tuned), "peers": peers}
         (kit / "kit.json").write_text(json.dumps(facts, indent=1) + "\n")
         packed = pathlib.Path(scratch, "kit.tar.xz")
         with tarfile.open(packed, "w:xz", preset=1 if arguments.emulate else 6, dereference=True) as tar:
             tar.add(kit, "kit", filter=undated)
+        check_size(packed, kit, pathlib.Path(scratch))
         packed.replace(arguments.kit)
-    print(f"gpu: {arguments.kit} has {arguments.kit.stat().st_size / 1e6:.1f} MB")
+    print(f"gpu: {arguments.kit} has {arguments.kit.stat().st_size / 1e6:.1f} MB; made in {(time.time() - began) / 60:.1f} minutes")
 
 
 if __name__ == "__main__":

@@ -34,13 +34,13 @@ def gather(output):
 
 
 def series(bench, norm, dtype, rows):
-    """By contestant, (columns, fraction of copy speed) of a norm."""
+    """By contestant, (columns, fraction of copy speed, whether a schedule was not left untuned) of a norm."""
     lines = {}
     for case in bench:
         if (case.get("norm"), case.get("dtype"), case.get("rows")) == (norm, dtype, rows):
             for name, answer in case.get("results", {}).items():
                 if "seconds" in answer:
-                    lines.setdefault(name, []).append((case["cols"], answer["copy_fraction"]))
+                    lines.setdefault(name, []).append((case["cols"], answer["copy_fraction"], answer.get("schedules", "tuned") == "tuned"))
     return {name: sorted(points) for name, points in lines.items()}
 
 
@@ -54,7 +54,7 @@ def write(output, results):
     rows = 8192 if any(case.get("rows") == 8192 for case in found["bench"]) else rows
     for dtype in DTYPES:
         panels = [(norm, series(found["bench"], norm, dtype, rows)) for norm in NORMS]
-        title = f"{dtype}, {rows} rows on {device.get('device', 'no device')}: fraction of the copy speed by columns"
+        title = f"{dtype}, {rows} rows on {device.get('device', 'no device')}: fraction of the copy speed by columns; hollow: not tuned in this run"
         files.append(output.directory / f"results_{dtype}.svg")
         write_whole(files[-1], plot.svg(title, panels))
     if results and device:
@@ -80,18 +80,19 @@ def summary(output):
         return "\n".join(lines + [f"bench: {sum(case['passed'] for case in found['bench'])} of {len(found['bench'])} shapes are right"])
     for dtype in DTYPES:
         for norm in NORMS:
-            fractions, best, raced = [], 0, 0
+            fractions, best, raced, tuned = [], 0, 0, 0
             for case in found["bench"]:
                 answers = {k: v for k, v in case.get("results", {}).items() if "seconds" in v}
                 if (case.get("norm"), case.get("dtype")) != (norm, dtype) or "normforge" not in answers:
                     continue
                 fractions.append(answers["normforge"]["copy_fraction"])
+                tuned += answers["normforge"]["schedules"] == "tuned"
                 peers = [answer["seconds"] for name, answer in answers.items() if name != "normforge"]
                 raced += bool(peers)
                 best += bool(peers) and answers["normforge"]["seconds"] <= min(peers)
             if fractions:
                 mean = math.exp(math.fsum(map(math.log, fractions)) / len(fractions))
                 beside = f"; at or above the best peer on {best} of {raced}" if raced else "; no peer took part"
-                lines.append(f"{norm} {dtype}: {mean:.3f} of the copy speed, the mean of {len(fractions)} shapes{beside}")
+                lines.append(f"{norm} {dtype}: {mean:.3f} of the copy speed, the mean of {len(fractions)} shapes, {tuned} of them tuned in this run{beside}")
     skipped = [case for case in found["bench"] if case.get("skipped")]
     return "\n".join(lines + [f"{len(skipped)} shapes were skipped, for memory"] * bool(skipped))

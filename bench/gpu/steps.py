@@ -9,6 +9,8 @@ import pathlib
 import shutil
 import tarfile
 
+FOUND = "found.tar.xz"
+
 
 def write_whole(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +38,9 @@ class Output:
                 raise SystemExit(f"gpu: {packed} is damaged ({error}); ./dev gpu --prepare makes it anew") from None
             (beside / "kit").replace(self.kit)
             shutil.rmtree(beside)
+        if (self.directory / FOUND).exists() and not self.path("device").exists():
+            with tarfile.open(self.directory / FOUND) as tar:
+                tar.extractall(self.directory)
         self.facts = json.loads((self.kit / "kit.json").read_text())
 
     def libraries(self):
@@ -54,6 +59,18 @@ class Output:
 
     def done(self, name):
         return (self.read(name) or {}).get("passed") is True
+
+    def carry(self):
+        """Packs all that was found into one file, found.tar.xz, to be carried where the next run goes on from it."""
+        packed = self.directory / FOUND
+        beside = packed.with_name(f"{FOUND}.{os.getpid()}")
+        with tarfile.open(beside, "w:xz", preset=1) as tar:
+            for path in sorted(self.directory.rglob("*")):
+                name = path.relative_to(self.directory)
+                if path.is_file() and not name.parts[0].startswith(("kit", FOUND, "unpacked")):
+                    tar.add(path, name)
+        beside.replace(packed)
+        return packed
 
     def write(self, name, result):
         write_whole(self.path(name), json.dumps(result | {"kit": self.hash}, indent=1) + "\n")

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 
+from clock import OutOfTime
+
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
 FINDINGS = 99  # the sanitizer's exit status then
 
@@ -14,7 +16,7 @@ def find_sanitizer():
     return shutil.which("compute-sanitizer") or shutil.which(beside_toolkit)
 
 
-def run_suite(output, library, log, environment, prefix=()):
+def run_suite(output, library, log, clock, environment, prefix=()):
     """Runs the suite over libLIBRARY.so; what it said goes to the file `log` of the output directory."""
     report = output.directory / f"{log}.gtest"
     report.unlink(missing_ok=True)
@@ -22,8 +24,12 @@ def run_suite(output, library, log, environment, prefix=()):
     if output.facts["emulated"]:
         words.append("--gtest_filter=*.small_0:*.small_1")
     log_path = output.directory / f"{log}.log"
+    words = [str(word) for word in words]
     with open(log_path, "w") as file:
-        status = subprocess.run([str(word) for word in words], stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
+        try:
+            status = subprocess.run(words, stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=clock.left()).returncode
+        except subprocess.TimeoutExpired:
+            raise OutOfTime("the time is over") from None
     result = {"passed": status == 0, "exit": status, "log": log_path.name}
     if report.exists():
         counted = json.loads(report.read_text())
@@ -36,15 +42,15 @@ def run_suite(output, library, log, environment, prefix=()):
     return result
 
 
-def conformance(output, library, environment):
-    return run_suite(output, library, f"conformance-{library}", environment)
+def conformance(output, library, clock, environment):
+    return run_suite(output, library, f"conformance-{library}", clock, environment)
 
 
-def sanitized(output, tool, library, environment):
+def sanitized(output, tool, library, clock, environment):
     if output.facts["emulated"]:
         return {"passed": None, "skipped": "not on the emulator, which itself looks for what the sanitizer finds"}
     sanitizer = find_sanitizer()
     if not sanitizer:
         return {"passed": None, "skipped": "compute-sanitizer was not found on PATH, in $CUDA_HOME or in /usr/local/cuda"}
     words = [sanitizer, "--tool", tool, "--error-exitcode", FINDINGS]
-    return run_suite(output, library, f"{tool}-{library}", environment, words)
+    return run_suite(output, library, f"{tool}-{library}", clock, environment, words)

@@ -4,7 +4,8 @@ for each pass. No tuning but the tutorials' rule for warps."""
 import torch
 import triton
 import triton.language as tl
-from triton.language.extra import libdevice
+
+TO_INTEGER = tl.constexpr(1.5 * 2**23)  # added to a small f32 and taken off again it rounds to an integer, halves to even
 
 
 @triton.jit
@@ -38,11 +39,11 @@ def rms_norm_kernel(x, residual, gamma, y, total, scale, cols, eps, ADD: tl.cons
         source = total
     for at in range(0, cols, BLOCK):
         i = at + tl.arange(0, BLOCK)
-        v = tl.load(x + start + i, mask=i < cols, other=0.0)
+        v = tl.load(x + start + i, mask=i < cols, other=0.0).to(tl.float32)
         if ADD:
-            v += tl.load(residual + start + i, mask=i < cols, other=0.0)
+            v += tl.load(residual + start + i, mask=i < cols, other=0.0).to(tl.float32)
             tl.store(total + start + i, v, mask=i < cols)
-        squares += v.to(tl.float32) * v.to(tl.float32)
+        squares += v * v
     rstd = 1 / tl.sqrt(tl.sum(squares) / cols + eps)
     step = 1.0
     if QUANT:
@@ -58,7 +59,7 @@ def rms_norm_kernel(x, residual, gamma, y, total, scale, cols, eps, ADD: tl.cons
         v = tl.load(source + start + i, mask=i < cols, other=0.0).to(tl.float32) * rstd
         v = v * tl.load(gamma + i, mask=i < cols, other=0.0).to(tl.float32)
         if QUANT:
-            v = libdevice.rint(v / step).to(tl.int8)
+            v = (v / step + TO_INTEGER - TO_INTEGER).to(tl.int8)
         tl.store(y + start + i, v, mask=i < cols)
 
 

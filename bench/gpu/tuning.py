@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 
+from clock import OutOfTime
+
 FACTS = re.compile(rb'\n(\{[^\n]*"schedule":[^\n]*\})\n')
 
 
@@ -17,14 +19,15 @@ def packed_kernels(directory):
     return "".join(sorted(lines))
 
 
-def tune(output, environment):
-    if output.facts["emulated"]:
-        with open(environment["NORMFORGE_STAND_IN_KERNELS"], "a") as file:
-            file.write(packed_kernels(output.kit / "pack"))
+def tune(output, clock, share, environment):
+    """With this share of the time that is left."""
     log, records = output.directory / "tune.log", output.directory / "records.db"
     with open(log, "a") as file:
         words = [output.kit / "pack/run", "--db", records]
-        status = subprocess.run(words, stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
+        try:
+            status = subprocess.run(words, stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=clock.left(share)).returncode
+        except subprocess.TimeoutExpired:
+            raise OutOfTime("its share of the time is over") from None
     timed = sum('"samples"' in line and '"rejected"' not in line for line in records.read_text().splitlines()) if records.exists() else 0
     if not timed:
         records.unlink(missing_ok=True)  # where every candidate failed, the GPU did: they are tried again

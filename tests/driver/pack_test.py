@@ -33,6 +33,11 @@ class GpuPack(MadeOnceTest):
             environment |= {"LD_LIBRARY_PATH": os.environ["NORMFORGE_STAND_IN"], "NORMFORGE_STAND_IN_KERNELS": self.path("kernels.txt")}
         return subprocess.run([self.path("pack/run")], cwd=self.directory, env=environment, capture_output=True, text=True, timeout=120)
 
+    def chosen(self):
+        ran = subprocess.run([self.path("pack/run"), "--choose"], capture_output=True, text=True, env={"LD_LIBRARY_PATH": os.environ["NORMFORGE_STAND_IN"]})
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        return [line.split("\t") for line in ran.stdout.splitlines()]
+
     def records(self, path):
         with open(self.path(path)) as file:
             return [json.loads(line) for line in file]
@@ -42,6 +47,7 @@ class GpuPack(MadeOnceTest):
         self.assertIn("copy it to a machine with such a GPU", self.packed.stdout)
         needed = subprocess.run(["readelf", "-d", self.path("pack/run")], capture_output=True, text=True).stdout
         self.assertLessEqual(set(re.findall(r"\[(.*)\]", needed)), {"libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"})
+        self.assertEqual(self.chosen(), [])
         ran = self.runner()
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))
         self.assertIn("on sm_90 64K 3 multiprocessors 1500 MHz CUDA 13.0 emulated sm_90", ran.stdout)
@@ -68,6 +74,7 @@ class GpuPack(MadeOnceTest):
         built = run(*words, cwd=self.directory)
         self.assertEqual(built.returncode, 0, built.stderr)
         locked = {entry["problem"]: entry["schedule"] for entry in self.records("norms.lock") if "problem" in entry}
+        self.assertEqual({problem: schedule for _, problem, schedule in self.chosen()}, locked)
         with open(self.path("out/share/norms/manifest.json")) as file:
             kernels = [kernel for function in json.load(file)["functions"] for kernel in function["kernels"]]
         tuned = {kernel["problem"]: kernel["schedule"] for kernel in kernels if kernel["origin"] == "tuned"}
