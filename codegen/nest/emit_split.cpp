@@ -69,23 +69,17 @@ void Emitter::emit_step_at(const NestStep &step, const Division &division, Value
 
 void Emitter::emit_step_of(const NestStep &step, const Division &division, Frames &row, Value row_record, Value part) {
   const auto &sweeps = shape.nest.sweeps;
-  if (step.kind == NestStep::merge) {
-    SweepEmitter(*this, step.index, 1).merge_parts(row, division.parts, row_record);
-    size_t sweep = step.index;
-    do
-      move_known(sweeps[sweep].reductions, row, row_record, /*store=*/true);
-    while (++sweep < sweeps.size() && !sweeps[sweep].moments.empty());
-    return;
-  }
   const std::vector<NodeId> pivots = pivots_of(plan, shape);
-  if (step.kind != NestStep::pivots)
+  if (!step.picks)
     move_known(pivots, row, row_record, /*store=*/false);
   for (NodeId id : shape.nest.rows)
     evaluate(id, row);
+  if (step.picks && step.kind != NestStep::sweep)
+    move_known(pivots, row, row_record, /*store=*/true);
   if (step.kind == NestStep::pivots)
-    return move_known(pivots, row, row_record, /*store=*/true);
+    return;
 
-  const size_t ended = step.kind == NestStep::sweep ? step.index : sweeps.size();
+  const size_t ended = step.kind == NestStep::row_writes ? sweeps.size() : step.index;
   std::ranges::fill(filled, 0);
   for (size_t sweep = 0; sweep < ended; ++sweep) {
     move_known(sweeps[sweep].reductions, row, row_record, /*store=*/false);
@@ -94,11 +88,23 @@ void Emitter::emit_step_of(const NestStep &step, const Division &division, Frame
     for (NodeId id : sweeps[sweep].rows)
       evaluate(id, row);
   }
-  if (step.kind == NestStep::row_writes)
-    return write_rows(row);
-  Value begin = ir.mul(part, division.per_part);
-  Value end = ir.min(ir.add(begin, division.per_part), division.per_row);
-  SweepEmitter(*this, step.index, 1).run_part(row, {part, begin, end, division.per_run}, row_record);
+  if (step.kind == NestStep::sweep) {
+    Value begin = ir.mul(part, division.per_part);
+    Value end = ir.min(ir.add(begin, division.per_part), division.per_row);
+    return SweepEmitter(*this, step.index, 1).run_part(row, {part, begin, end, division.per_run}, row_record);
+  }
+  if (step.kind == NestStep::merge)
+    SweepEmitter(*this, step.index, 1).merge_parts(row, division.parts, row_record);
+  for (size_t sweep = ended; sweep < sweeps.size(); ++sweep) { // what has merged now, and what follows from it
+    if (sweep == ended || !sweeps[sweep].moments.empty())
+      move_known(sweeps[sweep].reductions, row, row_record, /*store=*/true);
+    else if (!step.writes_rows)
+      break;
+    for (NodeId id : sweeps[sweep].rows)
+      evaluate(id, row);
+  }
+  if (step.writes_rows)
+    write_rows(row);
 }
 
 /// Pivots or reductions between a row's record and its frame.

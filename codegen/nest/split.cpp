@@ -78,27 +78,57 @@ std::optional<RowRecord> add_record(const SweepPlan &plan, const NestShape &shap
   return record;
 }
 
+namespace {
+
+bool writes_rows(const NestShape &shape) {
+  return !shape.nest.row_writes.empty() ||
+         std::ranges::any_of(shape.nest.sweeps, [](const Sweep &sweep) { return !sweep.row_writes.empty(); });
+}
+
+/// Whether a row's tensors are among those of a call, which may be the memory of its row outputs.
+bool reads_rows(const SweepPlan &plan, const NestShape &shape) {
+  const auto reads = [&](const std::vector<NodeId> &rows) {
+    return std::ranges::any_of(rows, [&](NodeId id) {
+      const Node &node = plan.program().node(id);
+      return node.op == Op::tensor && size_t(node.symbol) < plan.program().tensors.size();
+    });
+  };
+  return reads(shape.nest.rows) || std::ranges::any_of(shape.nest.sweeps, [&](const Sweep &sweep) { return reads(sweep.rows); });
+}
+
+} // namespace
+
 std::vector<NestStep> steps_of(const SweepPlan &plan, const NestShape &shape, const NestMapping &mapping,
                                const std::optional<RowRecord> &record) {
   if (!record)
     return {{NestStep::whole, 0, shape.items, shape.item_bytes}};
   nf_count parts = shape.items;
   parts.times = mapping.split;
-  const int64_t part_bytes = shape.item_bytes / mapping.split;
+  const auto &sweeps = shape.nest.sweeps;
+  const auto has_moments = [](const Sweep &sweep) { return !sweep.moments.empty(); }; // such are part of the step of the sweep before them
+  const auto second = std::ranges::find_if_not(sweeps.begin() + 1, sweeps.end(), has_moments);
+  const bool picks_first =
+      !pivots_of(plan, shape).empty() && std::any_of(sweeps.begin(), second, [](const Sweep &sweep) { return !sweep.writes.empty(); });
   std::vector<NestStep> steps;
-  if (!pivots_of(plan, shape).empty())
-    steps.push_back({NestStep::pivots, 0, shape.items, record->bytes});
-  bool writes = !shape.nest.row_writes.empty();
-  for (size_t sweep = 0; sweep < shape.nest.sweeps.size(); ++sweep) {
-    writes |= !shape.nest.sweeps[sweep].row_writes.empty();
-    if (!shape.nest.sweeps[sweep].moments.empty())
-      continue; // part of the step of the sweep before it
-    steps.push_back({NestStep::sweep, sweep, parts, part_bytes});
-    if (!shape.nest.sweeps[sweep].reductions.empty())
-      steps.push_back({NestStep::merge, sweep, shape.items, record->bytes});
+  const auto add = [&](NestStep::Kind kind, size_t index, bool picks) {
+    const bool of_rows = kind != NestStep::sweep;
+    steps.push_back({kind, index, of_rows ? shape.items : parts, of_rows ? record->bytes : shape.item_bytes / mapping.split, picks});
+  };
+  if (picks_first)
+    add(NestStep::pivots, 0, true);
+  for (size_t sweep = 0; sweep < sweeps.size(); ++sweep) {
+    if (has_moments(sweeps[sweep]))
+      continue;
+    add(NestStep::sweep, sweep, sweep == 0 && !picks_first);
+    if (!sweeps[sweep].reductions.empty())
+      add(NestStep::merge, sweep, sweep == 0 && !picks_first);
   }
-  if (writes)
-    steps.push_back({NestStep::row_writes, 0, shape.items, record->bytes});
+  if (writes_rows(shape)) {
+    if (steps.back().kind != NestStep::merge && reads_rows(plan, shape))
+      add(NestStep::row_writes, 0, false);
+    const auto of_rows = [](const NestStep &step) { return step.kind != NestStep::sweep; };
+    std::ranges::find_if(steps.rbegin(), steps.rend(), of_rows)->writes_rows = true;
+  }
   return steps;
 }
 

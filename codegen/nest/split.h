@@ -6,8 +6,9 @@
 // parts' results merge in a counter of their own as those subtrees would. The last part may be shorter: what is stored of it merges from
 // the right before it meets the others, which is the order of the unsplit row, too.
 //
-// An output may be the memory of an input. So pivots are read in a first step, before anything is written, and row outputs are written in a
-// last one, when nothing is read any more by another item.
+// An output may be the memory of an input. So pivots are read before anything is written: where the first sweep writes, in a step before
+// it. Row outputs are written as soon as the last reduction has merged, unless what they may overwrite is read after that: then in a last
+// step.
 #pragma once
 
 #include <optional>
@@ -25,6 +26,8 @@ struct NestStep {
   size_t index = 0; ///< sweep, merge: of the sweep
   nf_count items{};
   int64_t item_bytes = 0;
+  bool picks = false;       ///< reads pivots itself, which no step before it has left in the record
+  bool writes_rows = false; ///< row outputs
 };
 
 /// What a row (a kept index, or a tile) keeps in the workspace from step to step, in vectors of NestShape::width elements: what is known of

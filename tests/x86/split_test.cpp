@@ -77,27 +77,49 @@ TEST_P(Split, RowsHaveTheBitsOfWholeOnes) {
 
 INSTANTIATE_TEST_SUITE_P(Problems, Split, ::testing::ValuesIn(kTable));
 
-/// A norm of our own, whose second nest wants the pivots of the first.
-std::string double_center() {
-  const std::string path = ::testing::TempDir() + "double_center.norm";
-  std::ofstream(path)
-      << "norm double_center(x[rows, cols]) -> y[rows, cols] {\n  a = avg(x, rows)\n  b = avg(x, cols)\n  y = x - a - b\n}\n";
-  return path;
-}
+/// A norm of our own, with the pairs that are in place and extents.
+struct InPlace {
+  std::string name, text, pairs, numerics;
+  std::vector<int64_t> extents;
+};
+
+const InPlace kInPlace[] = {
+    {"layer_norm", "", "y:x", "two_pass fma=off", {300, 2000}},
+    {"batch_norm_train", "", "y:x", "two_pass fma=off", {3, 2, 1000}},
+    // Its second nest wants the pivots of the first.
+    {"double_center",
+     "norm double_center(x[rows, cols]) -> y[rows, cols] {\n a = avg(x, rows)\n b = avg(x, cols)\n y = x - a - b\n}",
+     "y:x",
+     "two_pass fma=off",
+     {300, 2000}},
+    // Its only step writes where others read their pivot.
+    {"doubled",
+     "norm doubled(x[rows, cols]) -> y[rows, cols], var[rows] {\n var = avg((x - avg(x, cols))^2, cols)\n y = x * 2\n}",
+     "y:x",
+     "chunked fma=off",
+     {7, 2000}},
+    // What a row's output overwrites is read again by the last sweep.
+    {"rescaled",
+     "norm rescaled(x[rows, cols], scale[rows]) -> y[rows, cols], root[rows] {\n root = sqrt(avg(x^2, cols))\n y = x / root * scale\n}",
+     "root:scale",
+     "two_pass fma=off",
+     {7, 2000}},
+};
 
 TEST(Split, InPlaceNothingIsReadThatWasWritten) {
-  for (const std::string &norm : {std::string("layer_norm"), std::string("batch_norm_train"), double_center()}) {
-    const bool planes = norm == "batch_norm_train";
-    const std::vector<int64_t> extents = planes ? std::vector<int64_t>{3, 2, 1000} : std::vector<int64_t>{300, 2000};
-    const Case apart{.problem = norm, .extents = extents, .schedule = "two_pass fma=off" + kWhole};
-    EXPECT_LE(deviation(apart), 1) << norm;
+  for (const auto &[name, text, pairs, numerics, extents] : kInPlace) {
+    const std::string path = ::testing::TempDir() + name + ".norm";
+    if (!text.empty())
+      std::ofstream(path) << text;
+    const Case apart{.problem = text.empty() ? name : path, .extents = extents, .schedule = numerics + kWhole};
+    EXPECT_LE(deviation(apart), 1) << name;
     for (const char *split : {"", " split=8"})
       for (const bool backwards : {false, true}) {
         Case same = apart;
-        same.problem += " inplace=y:x";
+        same.problem += " inplace=" + pairs;
         same.schedule += split;
         same.options = {.pieces = 1000, .backwards = backwards};
-        EXPECT_EQ(run_bits(same) == run_bits(apart), true) << norm << split;
+        EXPECT_EQ(run_bits(same) == run_bits(apart), true) << name << split;
       }
   }
 }
