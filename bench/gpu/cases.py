@@ -90,9 +90,10 @@ class Case:
 
 
 def families(emulated):
-    """(norm, dtype, columns) of all cases, the main columns in all norms and dtypes first. A cut run has whole plots of them."""
-    groups = [SMALL_COLS] if emulated else [MAIN_COLS, [n for n in COLS if n not in MAIN_COLS]]
-    return [[(norm, dtype, n) for dtype in DTYPES for n in cols for norm in NORMS] for cols in groups]
+    """(norm, dtype, columns) of all cases, in groups: each is tuned, and measured at all heights, before the next, so that a run that is cut
+    has whole plots of the first."""
+    widths = [SMALL_COLS] if emulated else [MAIN_COLS, [n for n in COLS if n not in MAIN_COLS]]
+    return [[(norm, dtype, n) for n in cols for norm in NORMS] for cols in widths for dtype in DTYPES]
 
 
 def cases(emulated):

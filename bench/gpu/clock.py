@@ -8,13 +8,17 @@ class OutOfTime(Exception):
 
 
 class Clock:
-    def __init__(self, minutes=None):
-        """None: as long as it takes."""
+    def __init__(self, minutes=None, tuning=1.0):
+        """`minutes`: None is as long as it takes. `tuning`: which part of what is left when it begins it may take."""
         self.end = time.time() + 60 * minutes if minutes else None
+        self.tuning = tuning
 
-    def left(self, share=1.0):
-        """Seconds, of which a step may take this share; None: as many as it takes."""
-        return None if self.end is None else max(0.0, share * (self.end - time.time()))
+    def left(self):
+        """Seconds; None: as many as it takes."""
+        return None if self.end is None else max(0.0, self.end - time.time())
+
+    def left_to_tune(self):
+        return None if self.end is None else self.tuning * self.left()
 
     def over(self):
-        return self.end is not None and time.time() >= self.end
+        return self.left() == 0

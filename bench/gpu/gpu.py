@@ -63,7 +63,7 @@ def run_conformance(output, clock, environment):
 
 
 def run_tune(output, clock, environment):
-    return run_steps(output, clock, [("tune", tune, (clock, TUNE_SHARE, environment))])
+    return run_steps(output, clock, [("tune", tune, (clock, environment))])
 
 
 def run_sanitizer(output, clock, environment):
@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--minutes", type=float, help="end in time, and leave the rest to another run (default: run to the end)")
     parser.add_argument("--look", action="store_true", help="only print the target that this machine's GPU wants a kit for")
     arguments = parser.parse_args()
-    clock = Clock(arguments.minutes)
+    clock = Clock(arguments.minutes, 1.0 if arguments.only else TUNE_SHARE)
     if arguments.look:
         try:
             return print(best_target(Driver(), gpu_targets()))

@@ -19,13 +19,12 @@ def packed_kernels(directory):
     return "".join(sorted(lines))
 
 
-def tune(output, clock, share, environment):
-    """With this share of the time that is left."""
+def tune(output, clock, environment):
     log, records = output.directory / "tune.log", output.directory / "records.db"
     with open(log, "a") as file:
         words = [output.kit / "pack/run", "--db", records]
         try:
-            status = subprocess.run(words, stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=clock.left(share)).returncode
+            status = subprocess.run(words, stdout=file, stderr=subprocess.STDOUT, env=environment, timeout=clock.left_to_tune()).returncode
         except subprocess.TimeoutExpired:
             raise OutOfTime("its share of the time is over") from None
     timed = sum('"samples"' in line and '"rejected"' not in line for line in records.read_text().splitlines()) if records.exists() else 0
