@@ -19,10 +19,11 @@ constexpr int64_t kMostLanes = 8192;    ///< that a schedule may say
 constexpr int64_t kLongestChunk = 256 << 10;
 constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
 constexpr int kMostUnrolled = 4;
-constexpr int kAccess = 16;           ///< bytes of the widest load, which a thread should have in flight at least
-constexpr int kBlock = 128;           ///< threads of a block of short rows
-constexpr int64_t kLongRow = 1 << 20; ///< elements from which on parts are worth the steps that merge them,
-constexpr int64_t kParts = 132;       ///< where there are no more of them than a large GPU has multiprocessors
+constexpr int kAccess = 16;         ///< bytes of the widest load, which a thread should have in flight at least
+constexpr int kBlock = 128;         ///< threads of a block of short rows
+constexpr int64_t kLongTurn = 1024; ///< elements of a thread from which on parts of a row are worth the steps that merge them
+constexpr int64_t kMany = 1 << 20;
+constexpr int64_t kMultiprocessors = 132; ///< of a large GPU: fewer blocks leave some without any
 
 /// Rows of a band have as many lanes. A warp does short rows; longer ones want more threads with a load of 16 bytes each, and a thread that
 /// keeps few sums; the longest that make one chunk want all of a block, or a cluster. Past that there are few lanes, since the sums of
@@ -71,6 +72,15 @@ int vector_bytes(const SweepPlan &plan) {
   return 1;
 }
 
+/// Rows of a nest, or its tiles of columns, at most. Nothing depends on how many exactly, where there are `kMany`.
+int64_t items_of(const SweepPlan &plan, const nest::NestShape &shape) {
+  if (shape.inner)
+    return nest::extent_over(plan, shape.nest.kept).hi;
+  const int64_t columns = plan.specialized.axes[size_t(shape.vector_axis)].extent.hi;
+  const int64_t others = nest::extent_over(plan, shape.nest.kept & ~axis_bit(shape.vector_axis)).hi;
+  return std::min(others, kMany) * std::min((columns - 1) / shape.width + 1, kMany);
+}
+
 /// With accesses of at most `vector` bytes, beside what is settled.
 CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vector, const MappingChoices &settled) {
   CudaMapping mapping{.threads = kWarp,
@@ -96,23 +106,27 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
   while (mapping.vector > narrowest_bytes(plan) && run && mapping.threads * mapping.cluster * vector_elements(plan, mapping.vector) > lanes)
     mapping.vector /= 2;
 
-  int64_t rows = 1;
+  int64_t items = 1;
   for (const Nest &nest : plan.nests)
-    rows = std::clamp<int64_t>(nest::extent_over(plan, nest.kept).hi, rows, kBlock);
+    items = std::max(items, items_of(plan, nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping))));
   if (mapping.cluster == 1)
-    mapping.rows = int(std::min<int64_t>(std::max(1, kBlock / mapping.threads), power_of_two(rows)));
+    mapping.rows = int(std::clamp<int64_t>(std::bit_floor(uint64_t(items / kMultiprocessors)), std::max(1, kWarp / mapping.threads),
+                                           std::max(1, kBlock / mapping.threads)));
   return with_choices(mapping, settled);
 }
 
-/// Rows that are known to be few and long are split, into as many parts as they have chunks.
-int parts_of(const SweepPlan &plan, const Numerics &numerics) {
+/// Rows, or tiles of columns, that are known to be few and long are split, into as many parts as they have chunks.
+int parts_of(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
   int parts = 1;
   for (const Nest &nest : plan.nests) {
-    const Extent rows = nest::extent_over(plan, nest.kept), row = nest::extent_over(plan, nest.reduced);
-    if (!rows.fixed() || !row.fixed() || row.lo < kLongRow)
+    const Extent row = nest::extent_over(plan, nest.reduced);
+    if (!nest::extent_over(plan, nest.kept).fixed() || !row.fixed())
+      continue;
+    const nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping));
+    if (row.lo / mapping.threads * (shape.inner ? 1 : shape.width) < kLongTurn)
       continue;
     for (int64_t split : mapping_knobs()[kSplitKnob].values)
-      if (split * rows.lo <= kParts && split * numerics.chunk <= row.lo)
+      if (split * items_of(plan, shape) <= kMultiprocessors * mapping.rows && split * numerics.chunk <= row.lo)
         parts = std::max(parts, int(split));
   }
   return parts;
@@ -172,7 +186,7 @@ CudaMapping default_mapping(const SweepPlan &plan, const Numerics &numerics, con
   while (mapping.unroll < kMostUnrolled && at_once * mapping.unroll < widest_vector(plan))
     mapping.unroll *= 2;
   if (mapping.keep == Keep::reread && mapping.grid == Grid::whole && mapping.cluster == 1)
-    mapping.split = parts_of(plan, numerics);
+    mapping.split = parts_of(plan, numerics, mapping);
   return with_choices(mapping, settled);
 }
 

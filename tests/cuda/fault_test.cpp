@@ -63,7 +63,7 @@ private:
   }
 };
 
-constexpr char kWarps[] = "lanes=256 chunk=1024 fold=low | threads=64 rows=2 vector=4 keep=reread";
+constexpr char kWarps[] = "lanes=256 chunk=1024 fold=low | threads=64 rows=2 blocks=8 vector=4 keep=reread";
 
 TEST(EmulatedFault, RightCallsHaveNone) {
   EXPECT_EQ(Call(256, kWarps).run(), "");

@@ -19,7 +19,8 @@ struct Refusal {
 const Refusal kRefusals[] = {
     {"softmax rows=8 cols=768", "chunked", "sm_90",
      "schedule: chunked: no sum of squares about a mean that nothing else waits for; use two_pass"},
-    {"layer_norm rows=8 cols=768", "threads=1024", "sm_90", "schedule: threads=1024 rows=4: a block has at most 1024 threads; use rows=1"},
+    {"layer_norm rows=8 cols=768", "threads=1024 rows=4", "sm_90",
+     "schedule: threads=1024 rows=4: a block has at most 1024 threads; use rows=1"},
     {"layer_norm rows=8 cols=768", "threads=64 rows=16", "sm_90",
      "schedule: rows=16: of rows of 64 threads a block has barriers for 15; use rows=8 or fewer"},
     {"layer_norm rows=8 cols=2000 x=f32", "cluster=2 rows=1", "sm_89",

@@ -1,6 +1,7 @@
 // Rows that blocks share have the bits of whole rows, on a GPU as on a CPU: for numbers of chunks about powers of two, with extents that
 // are known and not, aligned memory and not, apart and in place. No block sees what another one of the same step writes: the emulator
 // stops a kernel that would.
+#include <algorithm>
 #include <cstdlib>
 
 #include <gtest/gtest.h>
@@ -64,7 +65,7 @@ TEST_P(Split, BlocksThatShareRowsHaveTheBitsOfACpu) {
     const Numerics numerics = parse_schedule(row.numerics + " fma=off", cuda().knobs(), cuda().default_schedule(plan, gpu())).numerics;
     const std::string expected =
         bits_of(exact, x86.compile(plan, default_schedule(x86, plan, cpu, numerics), cpu, "kernel"), extents, inputs, {});
-    for (const std::string split : {"1", "2", "8", "32"})
+    for (const std::string split : {"1", "2", "8", "128"})
       for (const bool known : {false, true}) {
         if (!kLong && (++number % 3 != 0))
           continue;
@@ -110,6 +111,30 @@ TEST(SplitOnAGpu, IsRefusedWhereItChangesNothing) {
   EXPECT_EQ(reason("layer_norm cols=1000", "lanes=64 chunk=128 | threads=8 vector=16 keep=registers blocks=1 split=2"),
             "schedule: split=2: what is kept of a row does not outlast a sweep of its parts; use keep=reread, or split=1");
   EXPECT_EQ(reason("layer_norm cols=1000", "lanes=64 chunk=128 | threads=8 vector=16 keep=reread blocks=1 split=2"), "none");
+}
+
+/// Of a GPU with 132 multiprocessors most would do nothing.
+TEST(SplitOnAGpu, FewItemsAreDividedOverManyBlocksByDefault) {
+  struct {
+    const char *problem;
+    int64_t split, rows;
+  } const table[] = {
+      {"batch_norm_train batch=32 channel=64 space=3136 order=batch,space,channel", 128, 1},
+      {"batch_norm_train batch=32 channel=2048 space=49 order=batch,space,channel", 8, 1},
+      {"batch_norm_train batch=32 channel=2048 space=7 order=batch,space,channel", 1, 1}, // short
+      {"layer_norm rows=1 cols=4194304", 128, 1},
+      {"layer_norm rows=200 cols=4194304", 1, 1},
+      {"rms_norm rows=100 cols=64", 1, 2},
+      {"rms_norm rows=10000 cols=64", 1, 8},
+  };
+  for (const auto &[problem, split, rows] : table) {
+    const Mapping mapping = cuda().default_schedule(make_sweep_plan(parse_problem(problem)), gpu()).mapping;
+    const auto value = [&](std::string_view knob) {
+      return mapping.values[size_t(std::ranges::find(cuda().knobs(), knob, &Knob::name) - cuda().knobs().begin())];
+    };
+    EXPECT_EQ(value("split"), split) << problem;
+    EXPECT_EQ(value("rows"), rows) << problem;
+  }
 }
 
 } // namespace
