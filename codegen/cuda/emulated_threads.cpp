@@ -41,7 +41,7 @@ bool EmulatedThreads::run(uint32_t block, Order &order) {
   do {
     for (uint32_t next : order.of(ready())) {
       running = next;
-      swapcontext(&scheduler, &fibers[running].context);
+      normforge_switch_stack(&scheduler, fibers[running].stack);
       if (!what.empty())
         return false;
     }
@@ -75,7 +75,7 @@ bool EmulatedThreads::passes(uint32_t meeting) {
 void EmulatedThreads::wait(Fiber::State state) {
   Fiber &fiber = current();
   fiber.state = state;
-  swapcontext(&fiber.context, &scheduler);
+  normforge_switch_stack(&fiber.stack, scheduler);
 }
 
 void EmulatedThreads::arrive_at_cluster() { stop_if(cluster.arrive(clocks, running)); }
@@ -94,17 +94,12 @@ char *EmulatedThreads::remote(const char *at, uint32_t rank) {
 void EmulatedThreads::end_thread() {
   if (copies.owes(running))
     stop("ends while copies are on their way to shared memory");
-  current().state = Fiber::ended;
+  wait(Fiber::ended);
 }
 
 void EmulatedThreads::prepare(size_t index) {
-  Fiber &fiber = fibers[index];
-  fiber.state = Fiber::ready;
-  getcontext(&fiber.context);
-  fiber.context.uc_stack.ss_sp = stacks.get() + index * kStackBytes;
-  fiber.context.uc_stack.ss_size = kStackBytes;
-  fiber.context.uc_link = &scheduler;
-  makecontext(&fiber.context, entry, 0);
+  fibers[index].state = Fiber::ready;
+  fibers[index].stack = new_stack(stacks.get() + index * kStackBytes, kStackBytes, entry);
 }
 
 bool EmulatedThreads::all_ended() const {

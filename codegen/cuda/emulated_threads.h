@@ -6,7 +6,6 @@
 #include <optional>
 #include <random>
 #include <string>
-#include <ucontext.h>
 #include <vector>
 
 #include "codegen/check/guarded.h"
@@ -15,12 +14,13 @@
 #include "codegen/cuda/emulated_copies.h"
 #include "codegen/cuda/emulated_mbarrier.h"
 #include "codegen/cuda/emulated_memory.h"
+#include "codegen/cuda/stack_switch.h"
 
 namespace normforge::cuda {
 
 struct Fiber {
   enum State { ready, exchanging, at_barrier, at_cluster, at_mbarrier, ended } state = ready;
-  ucontext_t context;
+  StackTop stack;
   uint32_t meeting;
   uint32_t mask, value, lane; ///< of an exchange
   Exchange how;
@@ -120,7 +120,7 @@ private:
   EmulatedMbarriers mbarriers;
   EmulatedCluster cluster;
   uint32_t first = 0; ///< block of the cluster
-  ucontext_t scheduler;
+  StackTop scheduler;
   uint32_t running = 0;
   std::string what;
 };

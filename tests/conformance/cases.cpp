@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <random>
 
 #include <gtest/gtest.h>
 
@@ -102,44 +101,6 @@ void expect_near(const Problem &problem, const KernelCall &call, const std::map<
       ASSERT_TRUE(allowed.accepts(call.value(name, i), want.values[i]))
           << name << "[" << i << "]: " << call.value(name, i) << ", reference " << want.values[i];
   }
-}
-
-std::vector<Schedule> all_schedules(const Backend &backend, const SweepPlan &plan, const Target &target) {
-  std::vector<Schedule> all{backend.default_schedule(plan, target)};
-  for (size_t knob = 0; knob < backend.knobs().size(); ++knob) {
-    std::vector<Schedule> next;
-    for (const Schedule &schedule : all)
-      for (const int64_t value : backend.knobs()[knob].values) {
-        next.push_back(schedule);
-        next.back().mapping.values[knob] = value;
-      }
-    all = std::move(next);
-  }
-  std::erase_if(all, [&](const Schedule &schedule) { return backend.inapplicable(plan, schedule, target).has_value(); });
-  return all;
-}
-
-std::vector<Schedule> sample_schedules(const Backend &backend, const SweepPlan &plan, const Target &target, int count, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  const Schedule base = backend.default_schedule(plan, target);
-  std::vector<Schedule> found{base};
-  Schedule other = base; // by the other algorithm, where the norm has it
-  other.numerics.algorithm = base.numerics.algorithm == Numerics::two_pass ? Numerics::chunked : Numerics::two_pass;
-  if (backend.inapplicable(plan, other, target))
-    other = base;
-  else
-    found.push_back(other);
-  for (int tries = 0; int(found.size()) < count && tries < 20 * count; ++tries) {
-    Schedule schedule = random() % 2 ? base : other;
-    for (size_t i = 0; i < schedule.mapping.values.size(); ++i) {
-      // Half the knobs stand at their neutral value, since some choices exclude most others.
-      const auto values = backend.knobs()[i].values;
-      schedule.mapping.values[i] = values[random() % 2 ? 0 : random() % values.size()];
-    }
-    if (!backend.inapplicable(plan, schedule, target) && std::ranges::find(found, schedule) == found.end())
-      found.push_back(schedule);
-  }
-  return found;
 }
 
 std::vector<const Target *> runnable_targets() {

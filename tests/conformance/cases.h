@@ -1,5 +1,5 @@
 // What the conformance suite runs over: every norm of the catalogue at extents around every boundary that a kernel knows, in every mix of
-// dtypes, and schedules that a search can reach. Norms share a vocabulary of axis names, so one table of extents serves them all.
+// dtypes. Norms share a vocabulary of axis names, so one table of extents serves them all.
 #pragma once
 
 #include <functional>
@@ -54,13 +54,6 @@ std::optional<std::map<std::string, ReferenceArray>> expected(const Problem &, c
 
 /// Every element of a call's outputs is within tolerance of the reference; a failure of the running test otherwise.
 void expect_near(const Problem &, const KernelCall &, const std::map<std::string, ReferenceArray> &reference);
-
-/// `count` schedules with the numerics of the default or the other algorithm, drawn by seed from the knob table, each applicable; the
-/// default first, and second (though `count` be 1) its mapping with the other algorithm.
-std::vector<Schedule> sample_schedules(const Backend &, const SweepPlan &, const Target &, int count, uint64_t seed);
-
-/// Every schedule with the numerics of the default that a search can reach: all values of the knob table, where they are applicable.
-std::vector<Schedule> all_schedules(const Backend &, const SweepPlan &, const Target &);
 
 /// The targets of the x86 backend that this machine runs.
 std::vector<const Target *> runnable_targets();

@@ -8,6 +8,7 @@
 #include "codegen/loader.h"
 #include "dsl/error.h"
 #include "tests/conformance/cases.h"
+#include "tests/conformance/schedules.h"
 
 namespace normforge::testing {
 namespace {

@@ -1,11 +1,12 @@
 // Every norm of the catalogue as a CUDA kernel, on the emulator: against the f64 reference, in several orders of threads, on aligned memory
-// and not, in place, and with x86's numerics half against the x86 kernel, bit for bit. Which dtypes, extents and schedules, a seed draws;
-// the long run takes all dtypes and extents, and every two choices of a schedule.
+// and not, in place, and with x86's numerics half against the x86 kernel, bit for bit.
+//
+// In the short run, each norm has few dtypes, extents and schedules; in some schedule of it, each value of each knob stands. The long run
+// has each norm at all extents in all mixes of dtypes; and, spread over those, schedules such that each two values of two knobs stand
+// together in one of that norm, where draws find one that serves it. (All products of the knobs' values would take years.)
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <map>
-#include <set>
 
 #include <gtest/gtest.h>
 
@@ -14,6 +15,7 @@
 #include "codegen/loader.h"
 #include "dsl/error.h"
 #include "tests/conformance/cases.h"
+#include "tests/conformance/schedules.h"
 
 namespace normforge::testing {
 namespace {
@@ -22,21 +24,24 @@ const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
 uint64_t seed_of(const Norm &norm) { return std::hash<std::string>()(norm.program.name); }
 
-std::vector<CatalogueCase> cases() {
-  const auto drawn = [](const auto &table, uint64_t seed) { return &table[seed % table.size()]; };
-  std::vector<CatalogueCase> all = catalogue_cases([](const Shape &shape, const Mix &mix, size_t picked) {
-    return mix.brief && &shape == &shapes()[mix.first == DType::f32 ? 0 : picked % 2 ? 2 : 4];
-  });
-  for (const NormRef &norm : catalogue())
-    if (const Mix *mix = drawn(mixes(), seed_of(*norm) / 7); !kLong && !mix->brief)
-      all.push_back({norm, drawn(shapes(), seed_of(*norm)), mix});
+const std::vector<CatalogueCase> &cases() {
+  static const std::vector<CatalogueCase> all = [] {
+    const auto any = [](const auto &table, uint64_t seed) { return &table[seed % table.size()]; };
+    std::vector<CatalogueCase> result = catalogue_cases([](const Shape &shape, const Mix &mix, size_t picked) {
+      return mix.brief && &shape == &shapes()[mix.first == DType::f32 ? 0 : picked % 2 ? 2 : 4];
+    });
+    for (const NormRef &norm : catalogue())
+      if (const Mix *mix = any(mixes(), seed_of(*norm) / 7); !kLong && !mix->brief)
+        result.push_back({norm, any(shapes(), seed_of(*norm)), mix});
+    return result;
+  }();
   return all;
 }
 
 /// What a schedule gives on all ways to call it, and in each order of threads; one text, or the test has failed.
 std::string emulated_bits(const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const Target &gpu,
                           const std::vector<int64_t> &extents, const ReferenceInputs &inputs,
-                          const std::function<void(const KernelCall &)> &check = {}) {
+                          const std::function<void(const KernelCall &)> &check) {
   const Kernel kernel = compile_for_emulator(plan, schedule, gpu, "kernel");
   const LoadedKernel loaded(kernel);
   struct Way {
@@ -57,8 +62,7 @@ std::string emulated_bits(const Problem &problem, const SweepPlan &plan, const S
     EXPECT_EQ(take_emulator_fault(), "");
     if (bits.empty()) {
       bits = call.output_bits();
-      if (check)
-        check(call);
+      check(call);
     }
     EXPECT_TRUE(bits == call.output_bits()) << "order " << way.order << " of threads changes bits";
   }
@@ -80,27 +84,65 @@ Schedule with_numerics(const Backend &cuda, const SweepPlan &plan, const Target 
   return with(1, 1);
 }
 
-/// Schedules such that every two choices stand together in one of them that do so in any of many drawn ones; all that there are take days.
-std::vector<Schedule> covering_schedules(const Backend &backend, const SweepPlan &plan, const Target &target, uint64_t seed) {
-  constexpr int kDrawn = 4000;
-  std::vector<Schedule> chosen;
-  std::set<std::array<int64_t, 4>> met; // of two knobs and their values
-  for (const Schedule &schedule : sample_schedules(backend, plan, target, kDrawn, seed)) {
-    const std::vector<int64_t> &values = schedule.mapping.values;
-    bool more = false;
-    for (size_t a = 0; a < values.size(); ++a)
-      for (size_t b = 0; b < a; ++b)
-        more |= met.insert({int64_t(a), values[a], int64_t(b), values[b]}).second;
-    if (more)
-      chosen.push_back(schedule);
-  }
-  return chosen;
+/// The schedules of a case beside the defaults: for its open extents, and for those that it has.
+struct Drawn {
+  std::vector<Schedule> open, exact;
+};
+
+/// By case, and the values of knobs that stand nowhere in them.
+struct AllDrawn {
+  std::vector<Drawn> cases;
+  std::vector<std::vector<Choice>> missing;
+};
+
+/// Whether kernels have work at those extents, or the library refuses such a call.
+bool is_served(const NormRef &norm, const Shape &shape) {
+  const std::vector<int64_t> extents = shape.of(*norm);
+  const Problem problem = fixed(default_problem(norm), extents);
+  return std::ranges::find(extents, 0) == extents.end() &&
+         (norm->program.requirements.empty() || expected(problem, extents, make_inputs(problem, extents, {})));
 }
 
-class Emulated : public ::testing::TestWithParam<CatalogueCase> {};
+const AllDrawn &drawn() {
+  static const AllDrawn all = [] {
+    const Target &gpu = find_target("sm_90");
+    const Backend &cuda = backend_for(gpu);
+    const size_t most = kLong ? 3 : 1;
+    AllDrawn result;
+    Coverage values(cuda, 1);
+    std::map<std::string, Coverage> pairs; // by norm
+    for (const auto &[norm, shape, mix] : cases()) {
+      const uint64_t seed = result.cases.size();
+      Drawn &mine = result.cases.emplace_back();
+      if (!is_served(norm, *shape))
+        continue;
+      const Problem open = problem_of(norm, *mix);
+      Coverage &wanted = kLong ? pairs.try_emplace(norm->program.name, cuda, 2).first->second : values;
+      if (seed % 3 == 0)
+        mine.open = wanted.draw(make_sweep_plan(open), gpu, most, seed);
+      mine.exact = wanted.draw(make_sweep_plan(fixed(open, shape->of(*norm))), gpu, most - mine.open.size(), seed);
+      for (const std::vector<Schedule> &schedules : {mine.open, mine.exact})
+        std::ranges::for_each(schedules, [&](const Schedule &schedule) { values.take(schedule); });
+    }
+    result.missing = values.missing();
+    return result;
+  }();
+  return all;
+}
+
+TEST(EmulatedSchedules, HaveEveryValueOfEveryKnob) {
+  const std::span<const Knob> knobs = backend_for(find_target("sm_90")).knobs();
+  for (const std::vector<Choice> &choices : drawn().missing)
+    for (const auto &[knob, value] : choices)
+      ADD_FAILURE() << to_text(knobs[knob], value) << " stands in no schedule that is tried";
+}
+
+/// By number of the case.
+class Emulated : public ::testing::TestWithParam<size_t> {};
 
 TEST_P(Emulated, ReferenceAndEveryOrderAndX86Agree) {
-  const auto &[norm, shape, mix] = GetParam();
+  const auto &[norm, shape, mix] = cases()[GetParam()];
+  const Drawn &more = drawn().cases[GetParam()];
   const std::vector<int64_t> extents = shape->of(*norm);
   const Problem open = problem_of(norm, *mix), exact = fixed(open, extents);
   const ReferenceInputs inputs = make_inputs(exact, extents, {.seed = 7, .mean = 0.5});
@@ -110,22 +152,27 @@ TEST_P(Emulated, ReferenceAndEveryOrderAndX86Agree) {
   const auto near = [&](const KernelCall &call) { expect_near(exact, call, *reference); };
   const Target &gpu = find_target("sm_90"), &cpu = host_target();
   const Backend &cuda = backend_for(gpu), &x86 = backend_for(cpu);
-  const auto emulate = [&](const Problem &problem, const SweepPlan &plan, const Schedule &schedule, const auto &check) {
+  const auto emulate = [&](const Problem &problem, const SweepPlan &plan, const Schedule &schedule) {
     SCOPED_TRACE(to_text(problem) + " / " + to_text(schedule, cuda.knobs()));
-    return emulated_bits(problem, plan, schedule, gpu, extents, inputs, check);
+    return emulated_bits(problem, plan, schedule, gpu, extents, inputs, near);
+  };
+  const auto emulate_all = [&](const Problem &problem, const SweepPlan &plan, std::vector<Schedule> schedules,
+                               const std::vector<Schedule> &more) {
+    std::map<Numerics::Algorithm, std::string> first;
+    schedules.insert(schedules.end(), more.begin(), more.end());
+    for (const Schedule &schedule : schedules) {
+      const std::string bits = emulate(problem, plan, schedule);
+      const auto &[same, added] = first.emplace(schedule.numerics.algorithm, bits);
+      EXPECT_TRUE(same->second == bits) << to_text(schedule, cuda.knobs()) << ": bits depend on the mapping";
+      if (HasFailure())
+        return;
+    }
   };
   const SweepPlan open_plan = make_sweep_plan(open), plan = make_sweep_plan(exact);
-  emulate(open, open_plan, cuda.default_schedule(open_plan, gpu), near);
-  std::map<Numerics::Algorithm, std::string> first;
-  const bool every = kLong && mix->brief && shape == &shapes()[mix->first == DType::f32 ? 0 : 2];
-  for (const Schedule &schedule :
-       every ? covering_schedules(cuda, plan, gpu, seed_of(*norm)) : sample_schedules(cuda, plan, gpu, kLong ? 12 : 2, seed_of(*norm))) {
-    const std::string bits = emulate(exact, plan, schedule, near);
-    const auto &[same, added] = first.emplace(schedule.numerics.algorithm, bits);
-    EXPECT_TRUE(same->second == bits) << to_text(schedule, cuda.knobs()) << ": bits depend on the mapping";
-    if (HasFailure())
-      return;
-  }
+  emulate_all(open, open_plan, {cuda.default_schedule(open_plan, gpu)}, more.open);
+  emulate_all(exact, plan, sample_schedules(cuda, plan, gpu, 1, 0), more.exact);
+  if (HasFailure())
+    return;
 
   Schedule pinned = x86.default_schedule(plan, cpu);
   const Kernel kernel = x86.compile(plan, pinned, cpu, "kernel");
@@ -133,7 +180,7 @@ TEST_P(Emulated, ReferenceAndEveryOrderAndX86Agree) {
   KernelCall call(exact, extents, inputs);
   call.run(kernel, loaded);
   const Schedule same = with_numerics(cuda, plan, gpu, pinned.numerics);
-  EXPECT_TRUE(emulate(exact, plan, same, near) == call.output_bits()) << "bits differ from x86's";
+  EXPECT_TRUE(emulate(exact, plan, same) == call.output_bits()) << "bits differ from x86's";
 }
 
 /// Memory in every order of the first tensor's axes, and tensors with gaps: inner reductions become outer or mixed ones.
@@ -165,8 +212,9 @@ TEST_P(EmulatedLayout, EveryMemoryOrderAndStridesAreServed) {
 INSTANTIATE_TEST_SUITE_P(Catalogue, EmulatedLayout, ::testing::ValuesIn(catalogue()),
                          [](const auto &info) { return info.param->program.name; });
 
-INSTANTIATE_TEST_SUITE_P(Catalogue, Emulated, ::testing::ValuesIn(cases()), [](const auto &info) {
-  return info.param.norm->program.name + "_" + info.param.shape->label + "_" + info.param.mix->label;
+INSTANTIATE_TEST_SUITE_P(Catalogue, Emulated, ::testing::Range(size_t(0), cases().size()), [](const auto &info) {
+  const CatalogueCase &each = cases()[info.param];
+  return each.norm->program.name + "_" + each.shape->label + "_" + each.mix->label;
 });
 
 } // namespace

@@ -17,6 +17,7 @@
 #include "codegen/emulator.h"
 #include "dsl/error.h"
 #include "tests/conformance/cases.h"
+#include "tests/conformance/schedules.h"
 
 namespace normforge::testing {
 namespace {

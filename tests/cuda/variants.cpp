@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "tests/conformance/cases.h"
+#include "tests/conformance/schedules.h"
 
 namespace normforge::testing {
 namespace {

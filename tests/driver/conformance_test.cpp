@@ -13,6 +13,7 @@
 #include "dsl/conditions.h"
 #include "dsl/error.h"
 #include "tests/conformance/cases.h"
+#include "tests/conformance/schedules.h"
 
 namespace normforge::testing {
 namespace {
