@@ -33,11 +33,11 @@ void set_emulated_multiprocessors(int count);
 /// What stopped a kernel since this was last asked; empty: nothing did. Of kernels called on this CPU thread.
 std::string take_emulator_fault();
 
-/// A place in a kernel's code where threads meet, or one waits for its copies or ends a group of them.
+/// A place in a kernel's code where threads meet, or one copies to shared memory, or waits for that, or does what such waits go by.
 struct MeetingPoint {
   std::string kernel; ///< symbol of the step
   int number;         ///< in the order of the code
-  std::string kind;   ///< "shuffle", "warp barrier", "barrier", "wait for copies", "group of copies"
+  std::string kind;   ///< "shuffle", "warp barrier", "barrier", "copy", "wait for copies" …
   bool reached;
   bool moved; ///< a shuffle: has given some thread another word than its own
 };

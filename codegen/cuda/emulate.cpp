@@ -45,6 +45,8 @@ std::optional<cuda::Meeting> meeting_of(mlir::Operation *op) {
       .Case([](NVVM::BarrierOp) { return cuda::Meeting::barrier; })
       .Case([](NVVM::ClusterArriveOp) { return cuda::Meeting::cluster_arrival; })
       .Case([](NVVM::ClusterWaitOp) { return cuda::Meeting::cluster_wait; })
+      .Case([](NVVM::CpAsyncOp) { return cuda::Meeting::copy; })
+      .Case([](NVVM::CpAsyncBulkGlobalToSharedClusterOp) { return cuda::Meeting::bulk_copy; })
       .Case([](NVVM::CpAsyncCommitGroupOp) { return cuda::Meeting::copy_group; })
       .Case([](NVVM::CpAsyncWaitGroupOp) { return cuda::Meeting::copy_wait; })
       .Case([](NVVM::MBarrierInitOp) { return cuda::Meeting::mbarrier; })
@@ -77,20 +79,12 @@ public:
     if (auto cast = mlir::dyn_cast<LLVM::AddrSpaceCastOp>(op)) // only shared memory has other addresses here than in its own space
       return cast.getArg().getDefiningOp<LLVM::AddressOfOp>() ? call(ir, ir.pointer_type(), cuda::emulated_shared_memory, {})
                                                               : cast.getArg();
-    if (auto copy = mlir::dyn_cast<NVVM::CpAsyncOp>(op)) {
-      Value bytes = constant(copy.getSize());
-      return call(ir, nothing, cuda::emulated_copy, {copy.getDst(), copy.getSrc(), bytes, copy.getCpSize() ? copy.getCpSize() : bytes});
-    }
-    if (auto copy = mlir::dyn_cast<NVVM::CpAsyncBulkGlobalToSharedClusterOp>(op))
-      return call(ir, nothing, cuda::emulated_bulk_copy, {copy.getDstMem(), copy.getSrcMem(), copy.getSize(), copy.getMbar()});
     if (auto narrow = mlir::dyn_cast<arith::TruncFOp>(op); narrow && mlir::getElementTypeOrSelf(narrow.getType()).isBF16())
       return arith::BitcastOp::create(ir, narrow.getType(), nest::narrow(ir, narrow.getIn(), DType::bf16, host_target())).getResult();
     if (auto unknown = mlir::dyn_cast<LLVM::InlineAsmOp>(op))
       return unknown.getOperand(0);
-    if (const auto kind = meeting_of(op)) {
-      meetings.push_back(*kind);
-      return meeting(op);
-    }
+    if (const auto kind = meeting_of(op))
+      return meeting(op, numbered(*kind));
     announce(op);
     return std::nullopt;
   }
@@ -98,8 +92,13 @@ public:
 private:
   Value constant(int64_t value) { return arith::ConstantIntOp::create(ir, value, 32); }
 
-  Value meeting(mlir::Operation *op) {
-    Value number = constant(int64_t(meetings.size()) - 1);
+  /// Of a new meeting.
+  Value numbered(cuda::Meeting kind) {
+    meetings.push_back(kind);
+    return constant(int64_t(meetings.size()) - 1);
+  }
+
+  Value meeting(mlir::Operation *op, Value number) {
     const auto how = [&](cuda::Exchange exchange) { return constant(int64_t(exchange)); };
     if (auto wait = mlir::dyn_cast<NVVM::BarrierOp>(op))
       return call(ir, nothing, cuda::emulated_barrier, {number, wait.getBarrierId(), wait.getNumberOfThreads()});
@@ -111,6 +110,14 @@ private:
       return call(ir, nothing, cuda::emulated_cluster_arrive, number);
     if (mlir::isa<NVVM::ClusterWaitOp>(op))
       return call(ir, nothing, cuda::emulated_cluster_wait, number);
+    if (auto copy = mlir::dyn_cast<NVVM::CpAsyncOp>(op)) {
+      Value bytes = constant(copy.getSize()), exist = bytes;
+      if (copy.getCpSize())
+        exist = call(ir, word, cuda::emulated_zero_fill, {numbered(cuda::Meeting::zero_fill), bytes, copy.getCpSize()});
+      return call(ir, nothing, cuda::emulated_copy, {number, copy.getDst(), copy.getSrc(), bytes, exist});
+    }
+    if (auto copy = mlir::dyn_cast<NVVM::CpAsyncBulkGlobalToSharedClusterOp>(op))
+      return call(ir, nothing, cuda::emulated_bulk_copy, {number, copy.getDstMem(), copy.getSrcMem(), copy.getSize(), copy.getMbar()});
     if (mlir::isa<NVVM::CpAsyncCommitGroupOp>(op))
       return call(ir, nothing, cuda::emulated_copy_group, number);
     if (auto wait = mlir::dyn_cast<NVVM::CpAsyncWaitGroupOp>(op))

@@ -71,9 +71,12 @@ void emulated_cluster_wait(uint32_t meeting) {
     current->threads.wait_for_cluster();
 }
 
-void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist) {
-  current->threads.begin_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes, exist});
+void emulated_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, uint32_t exist) {
+  if (!current->threads.passes(meeting))
+    current->threads.begin_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes, exist});
 }
+
+uint32_t emulated_zero_fill(uint32_t meeting, uint32_t bytes, uint32_t exist) { return current->threads.passes(meeting) ? bytes : exist; }
 
 void emulated_copy_group(uint32_t meeting) {
   if (!current->threads.passes(meeting))
@@ -105,8 +108,10 @@ void emulated_byte_wait(uint32_t meeting, const void *at, uint32_t parity) {
     current->threads.wait_for_mbarrier(static_cast<const char *>(at), parity);
 }
 
-void emulated_bulk_copy(void *to, const void *from, uint32_t bytes, const void *mbarrier) {
-  current->threads.begin_bulk_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes}, static_cast<const char *>(mbarrier));
+void emulated_bulk_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, const void *mbarrier) {
+  if (!current->threads.passes(meeting))
+    current->threads.begin_bulk_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes},
+                                     static_cast<const char *>(mbarrier));
 }
 
 void emulated_fence(uint32_t meeting) {

@@ -27,8 +27,10 @@ uint32_t emulated_cluster_rank();
 void *emulated_remote(void *at, uint32_t rank);
 void emulated_cluster_arrive(uint32_t meeting);
 void emulated_cluster_wait(uint32_t meeting);
-/// Begins to copy to shared memory; ends a group of copies; waits for all groups but the last `pending`.
-void emulated_copy(void *to, const void *from, uint32_t bytes, uint32_t exist);
+/// Begins to copy to shared memory; how many of a copy's bytes exist, so that zeros take the place of others; ends a group of copies; waits
+/// for all groups but the last `pending`.
+void emulated_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, uint32_t exist);
+uint32_t emulated_zero_fill(uint32_t meeting, uint32_t bytes, uint32_t exist);
 void emulated_copy_group(uint32_t meeting);
 void emulated_copy_wait(uint32_t meeting, uint32_t pending);
 /// Of an mbarrier: makes it, announces bytes to its phase, arrives there, waits for the end of a phase; begins to copy such bytes; orders
@@ -37,7 +39,7 @@ void emulated_mbarrier(uint32_t meeting, const void *at, uint32_t arrivals);
 void emulated_bytes(uint32_t meeting, const void *at, uint32_t bytes);
 void emulated_arrival(uint32_t meeting, const void *at);
 void emulated_byte_wait(uint32_t meeting, const void *at, uint32_t parity);
-void emulated_bulk_copy(void *to, const void *from, uint32_t bytes, const void *mbarrier);
+void emulated_bulk_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, const void *mbarrier);
 void emulated_fence(uint32_t meeting);
 /// Before each load and store. Does not return where the access is wrong.
 void emulated_access(const void *at, uint32_t bytes, uint32_t alignment, AccessKind how);

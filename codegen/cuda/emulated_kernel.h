@@ -21,24 +21,27 @@ struct EmulatedTensor {
   int32_t axes[NF_MAX_AXES]; ///< in memory order, outermost first
 };
 
-/// Where threads wait for each other, or one for its copies, and what those waits go by.
+/// Where threads wait for each other, or one for its copies; what those waits go by; and the copies.
 enum class Meeting : uint8_t {
   shuffle,
   warp,
   barrier,
+  copy,
+  zero_fill,
   copy_group,
   copy_wait,
   cluster_arrival,
   cluster_wait,
+  bulk_copy,
   mbarrier,
   bytes,
   arrival,
   byte_wait,
   fence
 };
-inline constexpr const char *kMeetingNames[] = {"shuffle",         "warp barrier",    "barrier",        "group of copies",
-                                                "wait for copies", "cluster arrival", "cluster wait",   "mbarrier",
-                                                "expected bytes",  "arrival",         "wait for bytes", "proxy fence"}; ///< by Meeting
+inline constexpr const char *kMeetingNames[] = {
+    "shuffle",      "warp barrier", "barrier",  "copy",           "zero fill", "group of copies", "wait for copies", "cluster arrival",
+    "cluster wait", "bulk copy",    "mbarrier", "expected bytes", "arrival",   "wait for bytes",  "proxy fence"}; ///< by Meeting
 
 /// `read_and_drop`: what is read must exist, but is not used, so that another thread may write it meanwhile.
 enum class AccessKind : uint32_t { read, write, read_and_drop };

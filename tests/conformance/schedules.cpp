@@ -42,7 +42,7 @@ Schedule any_schedule(const Schedule &base, std::span<const Knob> knobs, const s
 
 /// One that serves the problem.
 std::optional<Schedule> draw_with(const Backend &backend, const SweepPlan &plan, const Target &target, const std::vector<Schedule> &from,
-                             const std::vector<Choice> &choices, std::mt19937_64 &random) {
+                                  const std::vector<Choice> &choices, std::mt19937_64 &random) {
   for (int tries = 0; tries < kTries[choices.size() - 1]; ++tries)
     if (const Schedule schedule = any_schedule(from[random() % from.size()], backend.knobs(), choices, random);
         !backend.inapplicable(plan, schedule, target))

@@ -107,7 +107,7 @@ const AllDrawn &drawn() {
   static const AllDrawn all = [] {
     const Target &gpu = find_target("sm_90");
     const Backend &cuda = backend_for(gpu);
-    const size_t most = kLong ? 3 : 1;
+    const size_t most = kLong ? 8 : 1;
     AllDrawn result;
     Coverage values(cuda, 1);
     std::map<std::string, Coverage> pairs; // by norm
