@@ -40,6 +40,8 @@ struct MeetingPoint {
   std::string kind;   ///< "shuffle", "warp barrier", "barrier", "copy", "wait for copies" …
   bool reached;
   bool moved; ///< a shuffle: has given some thread another word than its own
+  bool poisons =
+      false; ///< to be set where a fill with zeros is left out: NaNs take their place, else what lies behind the bytes that exist
 };
 
 /// Those of all kernels called on this CPU thread since this was last asked.

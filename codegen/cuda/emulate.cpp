@@ -111,10 +111,11 @@ private:
     if (mlir::isa<NVVM::ClusterWaitOp>(op))
       return call(ir, nothing, cuda::emulated_cluster_wait, number);
     if (auto copy = mlir::dyn_cast<NVVM::CpAsyncOp>(op)) {
-      Value bytes = constant(copy.getSize()), exist = bytes;
-      if (copy.getCpSize())
-        exist = call(ir, word, cuda::emulated_zero_fill, {numbered(cuda::Meeting::zero_fill), bytes, copy.getCpSize()});
-      return call(ir, nothing, cuda::emulated_copy, {number, copy.getDst(), copy.getSrc(), bytes, exist});
+      Value bytes = constant(copy.getSize());
+      if (!copy.getCpSize())
+        return call(ir, nothing, cuda::emulated_copy, {number, copy.getDst(), copy.getSrc(), bytes});
+      numbered(cuda::Meeting::zero_fill);
+      return call(ir, nothing, cuda::emulated_filled_copy, {number, copy.getDst(), copy.getSrc(), bytes, copy.getCpSize()});
     }
     if (auto copy = mlir::dyn_cast<NVVM::CpAsyncBulkGlobalToSharedClusterOp>(op))
       return call(ir, nothing, cuda::emulated_bulk_copy, {number, copy.getDstMem(), copy.getSrcMem(), copy.getSize(), copy.getMbar()});

@@ -71,12 +71,17 @@ void emulated_cluster_wait(uint32_t meeting) {
     current->threads.wait_for_cluster();
 }
 
-void emulated_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, uint32_t exist) {
+void emulated_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes) {
   if (!current->threads.passes(meeting))
-    current->threads.begin_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes, exist});
+    current->threads.begin_copy({static_cast<char *>(to), static_cast<const char *>(from), bytes, bytes});
 }
 
-uint32_t emulated_zero_fill(uint32_t meeting, uint32_t bytes, uint32_t exist) { return current->threads.passes(meeting) ? bytes : exist; }
+void emulated_filled_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, uint32_t exist) {
+  const bool fills = !current->threads.passes(meeting + 1), poisons = !fills && left_out->poisons;
+  if (!current->threads.passes(meeting))
+    current->threads.begin_copy(
+        {static_cast<char *>(to), static_cast<const char *>(from), bytes, fills || poisons ? exist : bytes, poisons ? kPoison : '\0'});
+}
 
 void emulated_copy_group(uint32_t meeting) {
   if (!current->threads.passes(meeting))

@@ -27,10 +27,10 @@ uint32_t emulated_cluster_rank();
 void *emulated_remote(void *at, uint32_t rank);
 void emulated_cluster_arrive(uint32_t meeting);
 void emulated_cluster_wait(uint32_t meeting);
-/// Begins to copy to shared memory; how many of a copy's bytes exist, so that zeros take the place of others; ends a group of copies; waits
-/// for all groups but the last `pending`.
-void emulated_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, uint32_t exist);
-uint32_t emulated_zero_fill(uint32_t meeting, uint32_t bytes, uint32_t exist);
+/// Begins to copy to shared memory; the same where only `exist` of the bytes do and zeros take the place of others, which is the meeting
+/// after `meeting`; ends a group of copies; waits for all groups but the last `pending`.
+void emulated_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes);
+void emulated_filled_copy(uint32_t meeting, void *to, const void *from, uint32_t bytes, uint32_t exist);
 void emulated_copy_group(uint32_t meeting);
 void emulated_copy_wait(uint32_t meeting, uint32_t pending);
 /// Of an mbarrier: makes it, announces bytes to its phase, arrives there, waits for the end of a phase; begins to copy such bytes; orders

@@ -6,8 +6,6 @@
 
 namespace normforge::cuda {
 
-constexpr int kPoison = 0xff; ///< a NaN in every dtype
-
 void EmulatedCopies::start_block() {
   std::ranges::fill(threads, Thread());
   std::ranges::fill(owed, 0);
@@ -26,7 +24,7 @@ std::vector<AsyncCopy> EmulatedCopies::wait(uint32_t thread, size_t pending) {
   for (auto &groups = threads[thread].groups; groups.size() > pending; groups.pop_front())
     done.insert(done.end(), groups.front().begin(), groups.front().end());
   for (const AsyncCopy &copy : done) {
-    std::memset(copy.to, 0, copy.bytes);
+    std::memset(copy.to, copy.others, copy.bytes);
     std::memcpy(copy.to, copy.from, copy.exist);
     std::fill_n(owed.begin() + (copy.to - shared), copy.bytes, 0);
   }

@@ -9,10 +9,13 @@
 
 namespace normforge::cuda {
 
+constexpr char kPoison = '\xff'; ///< a NaN in every dtype
+
 struct AsyncCopy {
   char *to;
   const char *from;
-  uint32_t bytes, exist; ///< the first `exist` bytes are read, the others are zeros
+  uint32_t bytes, exist; ///< the first `exist` bytes are read
+  char others = 0;       ///< what the other bytes are
 };
 
 class EmulatedCopies {

@@ -156,7 +156,7 @@ TEST(EmulatedBulkCopy, WhatIsCopiedIsWholePiecesOfMemoryThatIsThere) {
   EXPECT_EQ(alone([] {
               open_mbarrier();
               expect_bytes(16);
-              emulated_bulk_copy(13, y, x, 16, mbarrier());
+              emulated_bulk_copy(12, y, x, 16, mbarrier());
             }),
             where);
 }

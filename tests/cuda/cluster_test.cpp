@@ -10,7 +10,7 @@ namespace normforge::cuda {
 namespace {
 
 /// One thread copies four bytes of x to its first word.
-void copy_word(const float *from = x) { emulated_copy(12, words(), from, 4, 4); }
+void copy_word(const float *from = x) { emulated_copy(13, words(), from, 4); }
 void commit() { emulated_copy_group(3); }
 void wait_for_all_but(uint32_t pending) { emulated_copy_wait(4, pending); }
 
@@ -21,8 +21,8 @@ TEST(EmulatedCopies, ArriveWhenTheyAreWaitedFor) {
                         [&] {
                           copy_word();
                           commit();
-                          emulated_copy(12, words() + 4, x + 1, 4, 4);
-                          emulated_copy(12, words() + 8, x, 16, 4);
+                          emulated_copy(13, words() + 4, x + 1, 4);
+                          emulated_filled_copy(13, words() + 8, x, 16, 4);
                           commit();
                           wait_for_all_but(1);
                           read(words());

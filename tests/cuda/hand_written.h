@@ -17,9 +17,9 @@ constexpr uint32_t kWholeWarp = ~0u;
 /// x[3, 4] with rows 6 elements apart, y[3, 4] dense, both f32; a workspace of 8 bytes.
 struct TestKernel {
   EmulatedKernel facts{};
-  Meeting kinds[14] = {Meeting::shuffle,         Meeting::warp,         Meeting::barrier,  Meeting::copy_group, Meeting::copy_wait,
-                       Meeting::cluster_arrival, Meeting::cluster_wait, Meeting::mbarrier, Meeting::bytes,      Meeting::arrival,
-                       Meeting::byte_wait,       Meeting::fence,        Meeting::copy,     Meeting::bulk_copy};
+  Meeting kinds[15] = {Meeting::shuffle,         Meeting::warp,         Meeting::barrier,   Meeting::copy_group, Meeting::copy_wait,
+                       Meeting::cluster_arrival, Meeting::cluster_wait, Meeting::mbarrier,  Meeting::bytes,      Meeting::arrival,
+                       Meeting::byte_wait,       Meeting::fence,        Meeting::bulk_copy, Meeting::copy,       Meeting::zero_fill};
 
   explicit TestKernel(int64_t cluster) {
     std::strcpy(facts.name, "test");
@@ -70,7 +70,7 @@ inline void arrive(int number = 0) { emulated_arrival(9, mbarrier(number)); }
 inline void wait_for_bytes(uint32_t parity, int number = 0) { emulated_byte_wait(10, mbarrier(number), parity); }
 inline void proxy_fence() { emulated_fence(11); }
 inline void bulk_copy(const float *from = x, uint32_t bytes = 16, uint32_t *to = words(), int number = 0) {
-  emulated_bulk_copy(13, to, from, bytes, mbarrier(number));
+  emulated_bulk_copy(12, to, from, bytes, mbarrier(number));
 }
 /// An mbarrier that copies know of.
 inline void open_mbarrier(int number = 0, uint32_t arrivals = 1) {
