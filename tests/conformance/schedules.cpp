@@ -7,7 +7,8 @@
 namespace normforge::testing {
 namespace {
 
-constexpr int kTries[] = {400, 40}; ///< draws until one serves the problem, for one choice and for two
+constexpr int kTries[] = {400, 40};    ///< draws until one serves the problem, for one choice and for two
+constexpr int kPatience[] = {1000, 6}; ///< problems that none served, until they are given up
 
 /// What draws begin from: the default, and its mapping with the other algorithm where the norm has it.
 std::vector<Schedule> bases(const Backend &backend, const SweepPlan &plan, const Target &target) {
@@ -115,7 +116,7 @@ std::vector<Schedule> Coverage::draw(const SweepPlan &plan, const Target &target
   for (const std::vector<Choice> &choices : wanted) {
     if (found.size() == most)
       break;
-    if (taken.contains(choices))
+    if (taken.contains(choices) || in_vain[choices] == kPatience[width - 1])
       continue;
     std::optional<Schedule> best;
     for (int i = 0; i < kCandidates; ++i)

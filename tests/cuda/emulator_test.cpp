@@ -108,22 +108,24 @@ const AllDrawn &drawn() {
     const Target &gpu = find_target("sm_90");
     const Backend &cuda = backend_for(gpu);
     const size_t most = kLong ? 8 : 1;
-    AllDrawn result;
+    AllDrawn result{std::vector<Drawn>(cases().size()), {}};
     Coverage values(cuda, 1);
     std::map<std::string, Coverage> pairs; // by norm
-    for (const auto &[norm, shape, mix] : cases()) {
-      const uint64_t seed = result.cases.size();
-      Drawn &mine = result.cases.emplace_back();
+    const auto draw = [&](size_t number) {
+      const auto &[norm, shape, mix] = cases()[number];
       if (!is_served(norm, *shape))
-        continue;
-      const Problem open = problem_of(norm, *mix);
+        return;
+      const bool open = number % 3 == 0;
+      const Problem problem = problem_of(norm, *mix);
       Coverage &wanted = kLong ? pairs.try_emplace(norm->program.name, cuda, 2).first->second : values;
-      if (seed % 3 == 0)
-        mine.open = wanted.draw(make_sweep_plan(open), gpu, most, seed);
-      mine.exact = wanted.draw(make_sweep_plan(fixed(open, shape->of(*norm))), gpu, most - mine.open.size(), seed);
-      for (const std::vector<Schedule> &schedules : {mine.open, mine.exact})
-        std::ranges::for_each(schedules, [&](const Schedule &schedule) { values.take(schedule); });
-    }
+      for (const Schedule &schedule : wanted.draw(make_sweep_plan(open ? problem : fixed(problem, shape->of(*norm))), gpu, most, number)) {
+        (open ? result.cases[number].open : result.cases[number].exact).push_back(schedule);
+        values.take(schedule);
+      }
+    };
+    for (int round = 0; round < 2; ++round) // some values serve few of the problems, for which others were drawn in the first
+      for (size_t number = 0; number < cases().size() && (round == 0 || !values.missing().empty()); ++number)
+        draw(number);
     result.missing = values.missing();
     return result;
   }();
