@@ -24,9 +24,11 @@ void EmulatedThreads::begin_copy(const AsyncCopy &copy) {
   copies.begin(running, copy);
 }
 
-void EmulatedThreads::wait_for_copies(size_t pending) {
-  for (const AsyncCopy &copy : copies.wait(running, pending))
+bool EmulatedThreads::wait_for_copies(size_t pending) {
+  const std::vector<AsyncCopy> done = copies.wait(running, pending);
+  for (const AsyncCopy &copy : done)
     touch(copy);
+  return !done.empty();
 }
 
 void EmulatedThreads::touch(const AsyncCopy &copy) {

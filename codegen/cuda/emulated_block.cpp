@@ -85,12 +85,12 @@ void emulated_filled_copy(uint32_t meeting, void *to, const void *from, uint32_t
 
 void emulated_copy_group(uint32_t meeting) {
   if (!current->threads.passes(meeting))
-    current->threads.commit_copies();
+    current->threads.note(meeting, current->threads.commit_copies());
 }
 
 void emulated_copy_wait(uint32_t meeting, uint32_t pending) {
   if (!current->threads.passes(meeting))
-    current->threads.wait_for_copies(pending);
+    current->threads.note(meeting, current->threads.wait_for_copies(pending));
 }
 
 void emulated_mbarrier(uint32_t meeting, const void *at, uint32_t arrivals) {

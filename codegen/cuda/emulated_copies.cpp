@@ -17,7 +17,11 @@ void EmulatedCopies::begin(uint32_t thread, const AsyncCopy &copy) {
   threads[thread].open.push_back(copy);
 }
 
-void EmulatedCopies::commit(uint32_t thread) { threads[thread].groups.push_back(std::exchange(threads[thread].open, {})); }
+bool EmulatedCopies::commit(uint32_t thread) {
+  auto &groups = threads[thread].groups;
+  groups.push_back(std::exchange(threads[thread].open, {}));
+  return !groups.back().empty();
+}
 
 std::vector<AsyncCopy> EmulatedCopies::wait(uint32_t thread, size_t pending) {
   std::vector<AsyncCopy> done;

@@ -24,7 +24,8 @@ public:
 
   void start_block();
   void begin(uint32_t thread, const AsyncCopy &copy);
-  void commit(uint32_t thread);
+  /// Whether there is a copy in the group.
+  bool commit(uint32_t thread);
   /// Copies of all the thread's groups but the last `pending`, done.
   std::vector<AsyncCopy> wait(uint32_t thread, size_t pending);
   /// Whether a copy to any of these bytes has not been waited for.

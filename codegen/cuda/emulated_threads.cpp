@@ -233,8 +233,7 @@ bool EmulatedThreads::release_warp(uint32_t index) {
       continue;
     const uint32_t from = how == Exchange::by_xor ? (thread % kWarp) ^ fiber.lane : fiber.lane;
     if (from < kWarp && met[from] != kAbsent) {
-      if (fiber.value != sent[from])
-        meetings.moved[fiber.meeting] = true;
+      note(fiber.meeting, fiber.value != sent[from]);
       fiber.value = sent[from];
     } else if (what.empty())
       what = place_of(thread) + "shuffles with lane " + std::to_string(from) + ", which takes no part";

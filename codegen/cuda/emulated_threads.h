@@ -67,8 +67,14 @@ public:
   void wait(Fiber::State);
   void access(const char *at, uint32_t bytes, uint32_t alignment, AccessKind);
   void begin_copy(const AsyncCopy &);
-  void commit_copies() { copies.commit(running); }
-  void wait_for_copies(size_t pending);
+  /// Whether there was a copy to commit or to wait for.
+  bool commit_copies() { return copies.commit(running); }
+  bool wait_for_copies(size_t pending);
+  /// That a meeting has had an effect.
+  void note(uint32_t meeting, bool effect) {
+    if (effect)
+      meetings.moved[meeting] = true;
+  }
   void init_mbarrier(const char *at, uint32_t arrivals);
   void expect_bytes(const char *at, uint32_t bytes);
   void arrive_at_mbarrier(const char *at);

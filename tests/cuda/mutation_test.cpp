@@ -5,6 +5,7 @@
 //   alignment alone, so no order of threads can then change a bit; or
 // - is a shuffle that gives each thread the word that it has: the lanes are empty at these extents, or the word is a maximum that all have
 //   found, whose zero may have another sign, which on rows of zeros of both signs changes no output; or
+// - is a group of copies or a wait for some, and there are none: rows that are not aligned for copies are read instead; or
 // - is a fill with zeros, and NaNs in their place change no output: what is there is not used.
 // All others have escaped, and at most one in twenty may.
 //
@@ -35,6 +36,11 @@ constexpr double kLeastCaught = 0.95;
 /// What a barrier orders, the emulator sees; the two halves of a cluster's barrier are one.
 constexpr std::string_view kBarriers[] = {"warp barrier", "barrier", "cluster arrival", "cluster wait"};
 constexpr size_t kMostPoints = 250; ///< of a kernel in the short run
+
+/// Whether MeetingPoint::moved tells of such a point.
+bool moves(const MeetingPoint &point) {
+  return point.kind == "shuffle" || point.kind == "group of copies" || point.kind == "wait for copies";
+}
 
 /// What came of leaving out meetings of a kind.
 struct Count {
@@ -105,57 +111,62 @@ void fill_rows(const Problem &problem, const std::vector<int64_t> &extents, Refe
 /// A kernel with the calls that it is tried on: aligned and not, apart and with an output in the memory of an input, and on zeros.
 class Subject {
 public:
-  /// The problem's extents may be open.
-  Subject(const Problem &problem, const std::vector<int64_t> &extents, const Schedule &schedule)
-      : problem(problem), shared(in_place(problem)), extents(extents),
-        inputs(make_inputs(fixed(problem, extents), extents, {.seed = 7, .mean = 0.5})),
+  /// `all_extents`: of one call or, of a problem whose extents are open, several.
+  Subject(const Problem &problem, const std::vector<std::vector<int64_t>> &all_extents, const Schedule &schedule)
+      : problem(problem), shared(in_place(problem)),
         kernel(compile_for_emulator(make_sweep_plan(problem), schedule, find_target("sm_90"), "kernel")) {
-    const Tensor &x = problem.norm->program.tensors.front();
-    fill_rows(problem, extents, inputs);
-    zeros = inputs;
-    for (size_t i = 0; double &value : zeros.tensors.at(x.name).values)
-      value = std::popcount(i++) % 2 ? 0.0 : -0.0;
-    add_peaks(inputs.tensors.at(x.name), *problem.dtypes.front(), schedule.numerics.lanes);
+    const std::string x = problem.norm->program.tensors.front().name;
+    for (const std::vector<int64_t> &extents : all_extents) {
+      ReferenceInputs inputs = make_inputs(fixed(problem, extents), extents, {.seed = 7, .mean = 0.5});
+      fill_rows(problem, extents, inputs);
+      add_peaks(inputs.tensors.at(x), *problem.dtypes.front(), schedule.numerics.lanes);
+      for (const bool in_place : {false, true})
+        for (int64_t offset : {0, 1})
+          calls.push_back({extents, inputs, in_place, offset});
+    }
+    numbers = calls.size();
+    for (size_t call = 0; call < numbers; ++call)
+      if (!calls[call].in_place) {
+        calls.push_back(calls[call]);
+        for (size_t i = 0; double &value : calls.back().inputs.tensors.at(x).values)
+          value = std::popcount(i++) % 2 ? 0.0 : -0.0;
+      }
   }
 
   void try_all(Tally &tally, const std::string &name) const {
     take_meeting_points();
     std::vector<std::string> right;
     std::vector<MeetingPoint> points;
-    for (const Way &way : kWays) {
-      if (way.zeros && points.empty())
+    for (const Call &call : calls) {
+      if (right.size() == numbers)
         points = take_meeting_points();
-      const auto [fault, bits] = run(way, 0);
+      const auto [fault, bits] = run(call, 0);
       ASSERT_EQ(fault, "") << name;
       right.push_back(bits);
     }
     if (!kLong && points.size() > kMostPoints)
       return;
-    for (const MeetingPoint &point : points) {
-      if (!point.reached) {
+    for (const MeetingPoint &point : points)
+      if (point.reached)
+        judge(point, right, tally, name);
+      else
         ++tally.kinds[point.kind].unreached;
-        continue;
-      }
-      judge(point, right, tally, name);
-    }
     take_meeting_points();
   }
 
 private:
-  struct Way {
+  struct Call {
+    std::vector<int64_t> extents;
+    ReferenceInputs inputs;
     bool in_place;
     int64_t offset;
-    bool zeros;
   };
-  static constexpr Way kWays[] = {{false, 0, false}, {true, 0, false}, {false, 1, false},
-                                  {true, 1, false},  {false, 0, true}, {false, 1, true}};
 
-  std::pair<std::string, std::string> run(const Way &way, uint64_t order) const {
+  std::pair<std::string, std::string> run(const Call &call, uint64_t order) const {
     set_emulated_order(order);
-    KernelCall call(way.in_place ? shared : problem, extents, way.zeros ? zeros : inputs,
-                    {.side = Guarded::at_start, .offset = way.offset});
-    call.run(kernel, loaded);
-    return {take_emulator_fault(), call.output_bits()};
+    KernelCall made(call.in_place ? shared : problem, call.extents, call.inputs, {.side = Guarded::at_start, .offset = call.offset});
+    made.run(kernel, loaded);
+    return {take_emulator_fault(), made.output_bits()};
   }
 
   /// What becomes of the calls without that point.
@@ -163,10 +174,10 @@ private:
   Outcome outcome(const MeetingPoint &point, const std::vector<std::string> &right) const {
     leave_out(point);
     Outcome found = same;
-    for (size_t way = 0; way < std::size(kWays) && found == same; ++way)
+    for (size_t call = 0; call < calls.size() && found == same; ++call)
       for (uint64_t order : kOrders) {
-        const auto [fault, bits] = run(kWays[way], order);
-        found = !fault.empty() ? stopped : bits != right[way] ? changed : same;
+        const auto [fault, bits] = run(calls[call], order);
+        found = !fault.empty() ? stopped : bits != right[call] ? changed : same;
         if (found != same || point.kind == "shuffle") // what a shuffle gives does not depend on the order
           break;
       }
@@ -179,19 +190,18 @@ private:
     if (const Outcome found = outcome(point, right); found != same)
       return void(++(found == stopped ? count.stopped : count.changed));
     point.poisons = true;
-    if (point.kind == "shuffle"     ? !point.moved
-        : point.kind == "zero fill" ? outcome(point, right) == same
-                                    : std::ranges::find(kBarriers, point.kind) != std::end(kBarriers))
+    const bool orders = std::ranges::find(kBarriers, point.kind) != std::end(kBarriers);
+    if (orders || (point.kind == "zero fill" ? outcome(point, right) == same : moves(point) && !point.moved))
       return void(++count.equivalent);
     ++count.escaped;
     tally.escaped.push_back(name + ": " + point.kernel + " " + point.kind + " " + std::to_string(point.number));
   }
 
   const Problem problem, shared;
-  const std::vector<int64_t> extents;
-  ReferenceInputs inputs, zeros;
   const Kernel kernel;
   const LoadedKernel loaded{kernel};
+  std::vector<Call> calls; ///< the first `numbers` on any numbers, the others on zeros
+  size_t numbers;
 };
 
 /// The norm's reductions of maxima are tried on many rows.
@@ -204,7 +214,7 @@ std::vector<int64_t> extents_for(const Norm &norm, const Shape &shape) {
   return extents;
 }
 
-void try_kernel(const Problem &problem, const std::vector<int64_t> &extents, const Schedule &schedule, Tally &tally) {
+void try_kernel(const Problem &problem, const std::vector<std::vector<int64_t>> &extents, const Schedule &schedule, Tally &tally) {
   const Backend &cuda = backend_for(find_target("sm_90"));
   Subject(problem, extents, schedule).try_all(tally, to_text(problem) + " / " + to_text(schedule, cuda.knobs()));
 }
@@ -215,10 +225,10 @@ void try_two(const NormRef &norm, const Shape &shape, const Mix &mix, uint64_t s
   const std::vector<int64_t> extents = extents_for(*norm, shape);
   const Problem problem = fixed(problem_of(norm, mix), extents);
   const std::vector<Schedule> drawn = sample_schedules(backend_for(gpu), make_sweep_plan(problem), gpu, 40, seed);
-  try_kernel(problem, extents, drawn.front(), tally);
+  try_kernel(problem, {extents}, drawn.front(), tally);
   const auto of_warps = std::find_if(drawn.begin() + 1, drawn.end(), [](const Schedule &each) { return each.mapping.values.front() > 32; });
   if (of_warps != drawn.end())
-    try_kernel(problem, extents, *of_warps, tally);
+    try_kernel(problem, {extents}, *of_warps, tally);
 }
 
 /// In the short run, one norm in six at one shape in one mix.
@@ -239,16 +249,20 @@ void try_many(size_t number, Tally &tally) {
   const Target &gpu = find_target("sm_90");
   const Backend &cuda = backend_for(gpu);
   const NormRef &norm = catalogue()[number - 1];
+  std::vector<std::vector<int64_t>> all_extents;
+  for (const size_t shape : {0, 2, 4})
+    all_extents.push_back(extents_for(*norm, shapes()[shape]));
   Coverage values(cuda, 1);
-  constexpr size_t kMost = 6; ///< of extents that are known, and of those that are not
-  for (size_t turn = number; const size_t shape : {0, 2, 4}) {
-    const std::vector<int64_t> extents = extents_for(*norm, shapes()[shape]);
-    const Problem open = problem_of(norm, mixes()[turn++ % mixes().size()]);
-    for (const Problem &problem : {fixed(open, extents), open}) {
-      const SweepPlan plan = make_sweep_plan(problem);
-      for (const Schedule &schedule : values.draw(plan, gpu, kMost, turn))
-        try_kernel(problem, extents, with_one_block(plan, schedule), tally);
-    }
+  const auto draw = [&](const Problem &problem, const std::vector<std::vector<int64_t>> &extents, uint64_t seed) {
+    constexpr size_t kMost = 6;
+    const SweepPlan plan = make_sweep_plan(problem);
+    for (const Schedule &schedule : values.draw(plan, gpu, kMost, seed))
+      try_kernel(problem, extents, with_one_block(plan, schedule), tally);
+  };
+  for (size_t turn = 0; turn < all_extents.size(); ++turn) {
+    const Problem open = problem_of(norm, mixes()[(number + turn) % mixes().size()]);
+    draw(fixed(open, all_extents[turn]), {all_extents[turn]}, turn);
+    draw(open, all_extents, turn);
   }
 }
 
@@ -283,7 +297,7 @@ Tally try_mappings(const std::vector<const char *> &mappings) {
   for (const char *mapping : mappings) {
     const Problem problem = parse_problem("layer_norm rows=7 cols=264 x=f32");
     const Schedule schedule = parse_schedule(mapping, cuda.knobs(), cuda.default_schedule(make_sweep_plan(problem), find_target("sm_90")));
-    Subject(problem, {7, 264}, schedule).try_all(tally, mapping);
+    Subject(problem, {{7, 264}}, schedule).try_all(tally, mapping);
   }
   set_emulated_multiprocessors(2);
   report(tally);
