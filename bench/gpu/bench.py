@@ -19,6 +19,7 @@ from steps import Output
 from tuned import Choices, PackedLibrary
 
 STUCK_SECONDS = 240  # without a sign of life; the first torch.compile takes longest
+GRACE_SECONDS = 20  # for the case that was begun before the time was over
 MOST_DEATHS = 20  # of workers, in one run
 OVER, BROKEN = 0, 3  # a worker's exit statuses
 WORKER = [sys.executable, "-B", __file__]
@@ -52,18 +53,22 @@ def blame(output, why):
     say(f"{trying['case']}: {result['error']}")
 
 
-def wait_for(worker, output):
-    """Its exit status; None: it was stuck, and has been killed."""
-    started = time.time()
+def wait_for(worker, output, clock):
+    """Its exit status; None: it was stuck, and has been killed. Where the time is over, it is killed at a case that counts as not begun."""
+    started, trying = time.time(), output.path("bench/trying")
     while True:
         try:
-            return worker.wait(timeout=2)
+            return worker.wait(timeout=1)
         except subprocess.TimeoutExpired:
-            trying = output.path("bench/trying")
+            late = clock.end is not None and time.time() > clock.end + GRACE_SECONDS
             last = max(started, trying.stat().st_mtime if trying.exists() else 0)
-            if time.time() - last > STUCK_SECONDS:
+            if late or time.time() - last > STUCK_SECONDS:
                 worker.kill()
                 worker.wait()
+            if late:
+                trying.unlink(missing_ok=True)
+                return OVER
+            if worker.returncode is not None:
                 return None
         except KeyboardInterrupt:  # which the worker gets, too
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -78,7 +83,7 @@ def run_bench(output, clock, environment):
     words = [*WORKER, output.directory, *(["--end", str(clock.end)] if clock.end else [])]
     for _ in range(MOST_DEATHS):
         worker = subprocess.Popen([str(word) for word in words], env=environment)
-        status = wait_for(worker, output)
+        status = wait_for(worker, output, clock)
         if status == OVER:
             break
         if status not in (None, BROKEN) and not output.read("bench/trying"):

@@ -1,5 +1,10 @@
 """What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, tuning, the benchmark beside its
-peers, and compute-sanitizer, which takes longest. A second call goes on where one was cut off."""
+peers, and compute-sanitizer, which takes longest. A second call goes on where one was cut off.
+
+What it takes was never measured; estimates, for `--minutes`: tuning has 5 s a problem for samples, and half as much again goes into the gate
+and into contexts; the first group of problems (cases.families) is through in four minutes, all of them in half an hour. A case of the
+benchmark takes half a second for samples, and most of its seconds for what the peers compile; the first group, 125 cases, is through in
+ten minutes, all of them in an hour or more."""
 
 import datetime
 import os
@@ -78,13 +83,29 @@ def best_target(driver, targets):
     return runs[-1]
 
 
-def check_target(driver, facts):
-    if driver.level() < int(facts["target"].removeprefix("sm_")):
-        better = best_target(driver, facts["targets"])
-        raise GpuError(f"the kit is for {facts['target']}, this GPU is sm_{driver.level()}; make one by ./dev gpu --prepare --target {better}")
+def look_at(driver, output):
+    """What is known of the GPU, once it runs the kit and is the one that the rest was found on."""
+    kit, facts, before = output.facts, driver.facts(), output.read("device") or {}
+    if driver.level() < int(kit["target"].removeprefix("sm_")):
+        better = best_target(driver, kit["targets"])
+        raise GpuError(f"the kit is for {kit['target']}, this GPU is sm_{driver.level()}; make one by ./dev gpu --prepare --target {better}")
+    if before.get("device", facts["device"]) != facts["device"]:
+        raise GpuError(f"what is in {output.directory} was found on {before['device']}, this GPU is {facts['device']}; give another directory with --out")
+    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    output.write("device", {"date": date} | facts | before)
+    return facts
 
 
 PARTS = {"conformance": run_conformance, "tune": run_tune, "bench": run_bench, "sanitizer": run_sanitizer}
+
+
+def run_part(part, output, clock, environment):
+    """Whether nothing failed."""
+    try:
+        return PARTS[part](output, clock, environment)
+    except GpuError as error:
+        say(f"{part}: {error}")
+        return False
 
 
 def stand_in_environment(directory, kit, announced):
@@ -118,14 +139,11 @@ def main():
             path = str(arguments.stand_in / path)
             environments = {part: stand_in_environment(arguments.stand_in, output.kit, f"{scratch}/{part}.txt") for part in PARTS}
         try:
-            driver = Driver(path)
-            check_target(driver, output.facts)
-            date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
-            output.write("device", {"date": date} | driver.facts() | (output.read("device") or {}))
-            say(f"{driver.facts()['device']}; {arguments.out} keeps what is found")
-            good = all([PARTS[part](output, clock, environments[part]) for part in PARTS if arguments.only in (None, part)])
+            facts = look_at(Driver(path), output)
         except GpuError as error:
             sys.exit(f"gpu: {error}")
+        say(f"{facts['device']}; {arguments.out} keeps what is found")
+        good = all([run_part(part, output, clock, environments[part]) for part in PARTS if arguments.only in (None, part)])
     for file in report.write(output, None if arguments.stand_in else arguments.results):
         say(f"wrote {file}")
     say(f"wrote {output.carry()}, which another machine's run goes on from")

@@ -1,4 +1,4 @@
-"""A row of line plots as SVG: text, so that it needs no library and shows what changed."""
+"""Rows of line plots as SVG: text, so that it needs no library and shows what changed."""
 
 import math
 from xml.sax.saxutils import escape
@@ -43,19 +43,25 @@ def panel(x0, name, lines, low, high, top):
     return parts
 
 
-def svg(title, panels):
-    """`panels`: (name, {contestant: [(columns, fraction, whether its dot is solid)]})."""
-    points = [point for _, lines in panels for places in lines.values() for point in places]
+def svg(title, rows):
+    """`rows`, of plots: (heading, [(name, {contestant: [(columns, fraction, whether its dot is solid)]})])."""
+    contents = [lines for _, panels in rows for _, lines in panels]
+    points = [point for lines in contents for places in lines.values() for point in places]
     low = math.floor(math.log2(min((cols for cols, *_ in points), default=64)))
     high = max(low + 1, math.ceil(math.log2(max((cols for cols, *_ in points), default=128))))
     top = max(1.0, math.ceil(10 * min(1.5, max((fraction for _, fraction, _ in points), default=1))) / 10)
-    width, height = len(panels) * (WIDTH + GAP) + GAP, TOP + HEIGHT + BOTTOM + 20
+    row_height, head = TOP + HEIGHT + BOTTOM, 56
+    width = max([len(panels) for _, panels in rows], default=1) * (WIDTH + GAP) + GAP
+    height = head + len(rows) * row_height
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">']
     parts += [f'<rect width="{width}" height="{height}" fill="white"/>', text(width / 2, 22, title, 15)]
-    for i, (name, lines) in enumerate(panels):
-        parts += panel(i * (WIDTH + GAP), name, lines, low, high, top)
-    taking_part = [name for name in COLOURS if any(name in lines for _, lines in panels)]
+    taking_part = [name for name in COLOURS if any(name in lines for lines in contents)]
     for i, name in enumerate(taking_part):
         x = LEFT + i * 110
-        parts += [line(x, height - 14, x + 24, height - 14, COLOURS[name]), text(x + 30, height - 10, name, anchor="start")]
+        parts += [line(x, 44, x + 24, 44, COLOURS[name]), text(x + 30, 48, name, anchor="start")]
+    for r, (heading, panels) in enumerate(rows):
+        parts += [f'<g transform="translate(0 {head + r * row_height})">', text(LEFT, 18, heading, 13, anchor="start")]
+        for i, (name, lines) in enumerate(panels):
+            parts += panel(i * (WIDTH + GAP), name, lines, low, high, top)
+        parts.append("</g>")
     return "\n".join(parts + ["</svg>"]) + "\n"

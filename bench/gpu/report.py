@@ -50,13 +50,12 @@ def write(output, results):
     device = found["device"] or {}
     write_whole(output.directory / "results.json", json.dumps(found, indent=1) + "\n")
     files = [output.directory / "results.json"]
-    rows = max([case["rows"] for case in found["bench"] if case.get("results")], default=0)
-    rows = 8192 if any(case.get("rows") == 8192 for case in found["bench"]) else rows
+    heights = sorted({case["rows"] for case in found["bench"] if case.get("results")}, reverse=True)
     for dtype in DTYPES:
-        panels = [(norm, series(found["bench"], norm, dtype, rows)) for norm in NORMS]
-        title = f"{dtype}, {rows} rows on {device.get('device', 'no device')}: fraction of the copy speed by columns; hollow: not tuned in this run"
+        rows = [(f"{rows} rows", [(norm, series(found["bench"], norm, dtype, rows)) for norm in NORMS]) for rows in heights]
+        title = f"{dtype} on {device.get('device', 'no device')}: fraction of the copy speed by columns; hollow: not tuned in this run"
         files.append(output.directory / f"results_{dtype}.svg")
-        write_whole(files[-1], plot.svg(title, panels))
+        write_whole(files[-1], plot.svg(title, rows))
     if results and device:
         results.mkdir(parents=True, exist_ok=True)
         stem = "gpu_" + re.sub(r"[^A-Za-z0-9]+", "_", device["device"]) + "_" + device["date"]

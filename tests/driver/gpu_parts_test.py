@@ -34,19 +34,19 @@ class Workers(unittest.TestCase):
             tar.add(pathlib.Path(directory.name) / "kit", "kit")
         self.output = steps.Output(directory.name)
 
-    def work_as(self, script):
-        for name, value in (("WORKER", [sys.executable, "-c", script]), ("MOST_DEATHS", 2), ("STUCK_SECONDS", 1)):
+    def work_as(self, script, minutes=None):
+        for name, value in (("WORKER", [sys.executable, "-c", script]), ("MOST_DEATHS", 2), ("STUCK_SECONDS", 1), ("GRACE_SECONDS", 0)):
             self.addCleanup(setattr, bench, name, getattr(bench, name))
             setattr(bench, name, value)
-        return bench.run_bench(self.output, clock.Clock(), dict(os.environ))
+        return bench.run_bench(self.output, clock.Clock(minutes), dict(os.environ))
 
     def trying(self, contestant):
         self.output.write("bench/trying", {"case": "softmax-f32-4x64", "contestant": contestant})
         return self.output.path("bench/trying").read_text()
 
-    def work_on(self, contestant, then):
+    def work_on(self, contestant, then, minutes=None):
         path = self.output.path("bench/trying")
-        return self.work_as(f"import os, pathlib, time; pathlib.Path({str(path)!r}).write_text({self.trying(contestant)!r}); {then}")
+        return self.work_as(f"import os, pathlib, time; pathlib.Path({str(path)!r}).write_text({self.trying(contestant)!r}); {then}", minutes)
 
     def test_who_ends_the_process_is_left_out(self):
         self.assertFalse(self.work_on("quack", "os.abort()"))
@@ -58,6 +58,10 @@ class Workers(unittest.TestCase):
         self.assertFalse(self.work_on("liger", "time.sleep(60)"))
         found = self.output.read("bench/softmax-f32-4x64")
         self.assertEqual((found["error"], found["broke"]), ("liger did not come back", ["liger"]))
+
+    def test_nobody_is_blamed_when_the_time_is_over(self):
+        self.assertTrue(self.work_on("liger", "time.sleep(60)", minutes=0.001))
+        self.assertIsNone(self.output.read("bench/softmax-f32-4x64"))
 
     def test_normforge_is_never_left_out(self):
         self.work_on("normforge", "os.abort()")
@@ -121,12 +125,18 @@ class Reporting(unittest.TestCase):
         self.assertEqual((every[0].rows, min(c.cols for c in every), max(c.cols for c in every)), (8192, 64, 262144))
 
     def test_plots_keep_to_their_frame(self):
-        drawn = plot.svg("a <title>", [("norm", {"normforge": [(64, 0.5, True), (262144, 1.7, False)], "eager": [(64, 0.1, True)]}), ("other", {})])
-        root = xml.etree.ElementTree.fromstring(drawn)
+        panels = [("norm", {"normforge": [(64, 0.5, True), (262144, 1.7, False)], "eager": [(64, 0.1, True)]}), ("other", {})]
+        root = xml.etree.ElementTree.fromstring(plot.svg("a <title>", [("8 rows", panels), ("1 row", panels)]))
+        of = lambda element, name: list(element.iter("{http://www.w3.org/2000/svg}" + name))
         width, height = float(root.get("width")), float(root.get("height"))
-        for circle in root.iter("{http://www.w3.org/2000/svg}circle"):
-            self.assertTrue(0 < float(circle.get("cx")) < width and 0 < float(circle.get("cy")) < height)
-        self.assertEqual(len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))), 2)
+        drawn, before = of(root, "g"), 0
+        self.assertEqual([len(of(row, "polyline")) for row in drawn], [2, 2])
+        for row in drawn:
+            down = float(row.get("transform").split()[1].rstrip(")"))
+            for mark in of(row, "circle"):
+                self.assertTrue(0 < float(mark.get("cx")) < width and before < down + float(mark.get("cy")) < height)
+            self.assertEqual([mark.get("fill") == "white" for mark in of(row, "circle")], [False, True, False])
+            before = down + max(float(mark.get("y")) for mark in of(row, "text"))
 
 
 if __name__ == "__main__":

@@ -138,6 +138,9 @@ class Emulated(Kit):
                             ("75", "this GPU is sm_75, normforge has code for sm_80 and later")):
             refused = self.gpu(DEVICES=level)
             self.assertEqual((refused.returncode, refused.stdout, refused.stderr), (1, "", f"gpu: {says}\n"))
+        self.assertEqual(self.gpu("--only", "sanitizer").returncode, 0)
+        self.assertEqual(self.gpu("--only", "sanitizer", DEVICES="100").stderr, f"gpu: what is in {self.out} was found on emulated sm_90, "
+                         "this GPU is emulated sm_100; give another directory with --out\n")
         look = lambda level: run("gpu.py", self.out, "--look", LD_LIBRARY_PATH=os.environ["NORMFORGE_STAND_IN"], NORMFORGE_STAND_IN_DEVICES=level)
         self.assertEqual([look(level).stdout for level in ("80", "89", "100")], ["sm_80\n", "sm_89\n", "sm_90\n"])
 
