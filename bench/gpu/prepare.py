@@ -75,7 +75,7 @@ def check_size(packed, kit, scratch):
         sizes[part.name] = alone.stat().st_size
     largest = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sorted(sizes.items(), key=lambda item: -item[1])[:4])
     made, most = packed.stat().st_size / 1e6, MOST_BYTES / 1e6
-    raise SystemExit(f"gpu: the kit has {made:.1f} MB, more than {most:.0f}: {largest}; leave out wheels, or tune fewer problems with --tune N")
+    raise SystemExit(f"gpu: the kit has {made:.1f} MB, more than {most:.0f}: {largest}; leave out wheels, or have fewer problems tuned by --tune N")
 
 
 def main():
@@ -84,7 +84,7 @@ def main():
     parser.add_argument("kit", type=pathlib.Path, help="the file to write")
     parser.add_argument("--target", default="sm_90", help="GPU architecture; newer ones get its PTX")
     parser.add_argument("--lock", help="lockfile with the schedules of the benchmark's kernels")
-    parser.add_argument("--tune", type=int, metavar="N", help="put the first N of the benchmark's problems into the pack (default: all)")
+    parser.add_argument("--tune", type=int, metavar="N", help="take the first N of the benchmark's problems to be tuned (default: all); 0: none")
     parser.add_argument("--wheels", type=pathlib.Path, metavar="DIR", help="directory of wheels of peers, for the Python of the machine with the GPU")
     parser.add_argument("--emulate", action="store_true", help="a small kit, for the emulator")
     arguments = parser.parse_args()
@@ -115,12 +115,13 @@ def main():
         schedules = ["--lock", arguments.lock] if arguments.lock else ["--no-lock"]
         shared_object(normforge, kit, "bench", cases.problems(arguments.emulate), "--target", arguments.target, *schedules, *required)
         tuned = cases.tuned_problems(arguments.emulate)[: arguments.tune]
-        print(f"gpu: compiling candidates to tune for {len(tuned)} problems (many minutes, where they are compiled for the first time)", flush=True)
-        problems = pathlib.Path(scratch, "tuned.problems")
-        problems.write_text("".join(tuned))
-        seconds = 0.2 if arguments.emulate else TUNING_SECONDS * len(tuned)
-        run([normforge, "tune", problems, "--target", arguments.target, "--pack", kit / "pack", "--budget", f"{seconds}s"])
-        shutil.copy(problems, kit / "pack")
+        if tuned:
+            print(f"gpu: compiling candidates to tune for {len(tuned)} problems (many minutes, where they are compiled for the first time)", flush=True)
+            problems = pathlib.Path(scratch, "tuned.problems")
+            problems.write_text("".join(tuned))
+            seconds = 0.2 if arguments.emulate else TUNING_SECONDS * len(tuned)
+            run([normforge, "tune", problems, "--target", arguments.target, "--pack", kit / "pack", "--budget", f"{seconds}s"])
+            shutil.copy(problems, kit / "pack")
         facts = {"normforge": run([normforge, "--version"]).strip(), "target": arguments.target, "targets": gpu_targets(), "mixes": mixes}
         facts |= {"emulated": arguments.emulate, "locked": bool(arguments.lock), "tuned_problems": len(tuned), "peers": peers}
         (kit / "kit.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -69,7 +69,8 @@ class Output:
                 name = path.relative_to(self.directory)
                 if path.is_file() and not name.parts[0].startswith(("kit", FOUND, "unpacked")):
                     tar.add(path, name)
-            tar.add(self.kit / "pack/tuned.problems", "tuned.problems")  # what a lockfile is made of at home, with records.db
+            if (self.kit / "pack").exists():
+                tar.add(self.kit / "pack/tuned.problems", "tuned.problems")  # what a lockfile is made of at home, with records.db
         beside.replace(packed)
         return packed
 

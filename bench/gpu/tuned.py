@@ -21,7 +21,7 @@ class Choices:
 
     def __init__(self, pack, records, environment):
         self.pack, self.bands = pack, {}
-        if not records.exists():
+        if not records.exists() or not pack.exists():
             return
         words = [pack / "run", "--choose", "--db", records]
         said = subprocess.run(words, capture_output=True, text=True, env=environment)

@@ -87,7 +87,7 @@ class Kits(unittest.TestCase):
         prepare.check_size(packed, kit, self.directory)
         with open(packed, "ab") as file:
             file.truncate(prepare.MOST_BYTES + 1)
-        with self.assertRaisesRegex(SystemExit, "^gpu: the kit has 60.0 MB, more than 60: peers 3 MB; leave out wheels, or tune fewer problems"):
+        with self.assertRaisesRegex(SystemExit, "^gpu: the kit has 60.0 MB, more than 60: peers 3 MB; leave out wheels, or have fewer problems tuned"):
             prepare.check_size(packed, kit, self.directory)
 
     def test_wheels_are_unpacked(self):

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 import xml.etree.ElementTree
@@ -117,6 +118,20 @@ class Emulated(Kit):
         self.assertEqual((cut.returncode, cut.stderr), (0, ""))
         for left in ("conformance-suite_f32: the time is over; the same", "tune: the time is over; the same", "bench: 40 of 40 cases are left; the same"):
             self.assertIn(f"gpu: {left} command goes on with", cut.stdout)
+
+    def test_a_kit_with_nothing_to_tune(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            with tarfile.open(self.out / "kit.tar.xz") as tar:
+                tar.extractall(scratch)
+            shutil.rmtree(f"{scratch}/kit/pack")
+            with tarfile.open(self.out / "kit.tar.xz", "w:xz", preset=0) as tar:
+                tar.add(f"{scratch}/kit", "kit")
+        ran = self.gpu("--only", "tune")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertIn("tune: skipped: the kit has nothing to tune", ran.stdout)
+        ran = self.gpu("--only", "bench")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertEqual({case["results"]["normforge"]["schedules"] for case in self.read("results")["bench"]}, {"the library's"})
 
     def test_what_is_missing_is_said(self):
         none = self.gpu(DEVICES="none")
