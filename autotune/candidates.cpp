@@ -26,6 +26,11 @@ void on_all_cores(size_t count, int jobs, const std::function<bool()> &stop, con
   loop();
 }
 
+/// Why a kernel is not worth its time; empty: no reason.
+std::string spill_of(const Kernel &kernel) {
+  return kernel.spilled_bytes ? "spill: ptxas spills " + std::to_string(kernel.spilled_bytes) + " bytes of registers" : "";
+}
+
 } // namespace
 
 Candidates::Candidates(const Space &space, const std::string &cache_directory, int jobs, int threads, const Machine *machine)
@@ -58,6 +63,8 @@ std::vector<size_t> Candidates::add(const std::vector<Schedule> &schedules,
     Candidate &candidate = *made[i];
     try {
       candidate.kernel = compile(space.plan, candidate.schedule);
+      if (!list.empty() || i > 0) // what all others are compared with stays
+        candidate.verdict.rejected = spill_of(candidate.kernel);
     } catch (const std::exception &error) {
       candidate.verdict.rejected = std::string("compile: ") + error.what();
     }
@@ -75,7 +82,7 @@ std::vector<size_t> Candidates::add(const std::vector<Schedule> &schedules,
     const std::pair code(candidate->kernel.code_hash, threads == 1 ? 0 : candidate->kernel.grain_bytes);
     if (compiled && !by_code.try_emplace(code, list.size()).second)
       continue;
-    if (compiled) {
+    if (compiled && !failed) {
       if (const auto at = known.find({candidate->text, hash_text(candidate->kernel.code_hash)}); at != known.end())
         candidate->verdict = at->second;
       else
@@ -93,6 +100,12 @@ std::vector<size_t> Candidates::add(const std::vector<Schedule> &schedules,
     return pending;
   });
   return fresh;
+}
+
+std::string Candidates::doubt() const {
+  return list.empty() || !list[0]->kernel.spilled_bytes
+             ? ""
+             : "warning: the default schedule of '" + to_text(space.plan.problem) + "': " + spill_of(list[0]->kernel);
 }
 
 std::optional<Kernel> Candidates::gate_kernel(size_t index) const {

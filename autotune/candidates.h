@@ -41,6 +41,8 @@ public:
   int find(const std::string &schedule) const;
   /// Why kernels of a GPU have no machine code, but PTX alone; empty: they have, or need none.
   const std::string &no_machine_code() const { return assembling.refusal; }
+  /// What the assembler says against the default, which stays a candidate all the same; empty: nothing.
+  std::string doubt() const;
 
 private:
   const Space &space;

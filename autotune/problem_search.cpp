@@ -122,6 +122,8 @@ private:
         candidates.add(schedules, known_verdicts(), options.limit_seconds, progress, stop_at(candidates.size() ? search_end() : end));
     std::vector<Record> rejections;
     std::vector<size_t> passed;
+    if (const std::string doubt = candidates.doubt(); !doubt.empty() && options.warn && candidates.size() == fresh.size())
+      options.warn(doubt); // once: of the first wave
     for (size_t i : fresh) {
       const Candidate &candidate = candidates[i];
       if (candidate.verdict.rejected.empty()) {

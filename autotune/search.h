@@ -44,7 +44,7 @@ struct SearchOptions {
   std::string database;      ///< file
   std::string cache;         ///< directory of compiled kernels; empty: none
   double limit_seconds = 10; ///< after which a silent kernel counts as hung
-  Warn warn;                 ///< is told of lines of the database that are damaged, and passed over
+  Warn warn;                 ///< is told of lines of the database that are damaged, and passed over, and of a default that spills
 };
 
 /// Where a search stands, for a line that a person watches.

@@ -52,7 +52,7 @@ public:
     return text;
   }
 
-  std::string resources() const { return resource_table(compile(nullptr), target()); }
+  std::string resources() const { return to_table(resources_of(compile(nullptr), target())); }
 
   const Target &target() const { return chosen_target(options_.target); }
 

@@ -38,6 +38,7 @@ struct Kernel {
   std::vector<Step> steps;               ///< run in order, each when the one before has ended
   std::vector<nf_buffer> workspace;      ///< buffers that the steps share
   int64_t grain_bytes = 0;               ///< least work for one thread
+  int64_t spilled_bytes = 0;             ///< of registers that a GPU's machine code stores and loads again for want of room
   uint64_t code_hash = 0;                ///< of the object's machine code
   uint64_t writes = 0;                   ///< outputs (bits by tensor) that it writes and that must be there, and
   uint64_t may_write = 0;                ///< those that it leaves out where they are null

@@ -63,18 +63,25 @@ struct Facts {
 
 static Value toJSON(const Facts &facts) {
   const Kernel &kernel = facts.kernel;
-  return Object{
-      {"problem", kernel.problem},     {"schedule", kernel.schedule},       {"target", kernel.target},       {"steps", kernel.steps},
-      {"workspace", kernel.workspace}, {"grain_bytes", kernel.grain_bytes}, {"code_hash", kernel.code_hash}, {"writes", kernel.writes},
-      {"may_write", kernel.may_write}, {"object_bytes", facts.object_bytes}};
+  return Object{{"problem", kernel.problem},
+                {"schedule", kernel.schedule},
+                {"target", kernel.target},
+                {"steps", kernel.steps},
+                {"workspace", kernel.workspace},
+                {"grain_bytes", kernel.grain_bytes},
+                {"spilled_bytes", kernel.spilled_bytes},
+                {"code_hash", kernel.code_hash},
+                {"writes", kernel.writes},
+                {"may_write", kernel.may_write},
+                {"object_bytes", facts.object_bytes}};
 }
 static bool fromJSON(const Value &value, Facts &facts, Path path) {
   ObjectMapper map(value, path);
   Kernel &kernel = facts.kernel;
   return map && map.map("problem", kernel.problem) && map.map("schedule", kernel.schedule) && map.map("target", kernel.target) &&
          map.map("steps", kernel.steps) && map.map("workspace", kernel.workspace) && map.map("grain_bytes", kernel.grain_bytes) &&
-         map.map("code_hash", kernel.code_hash) && map.map("writes", kernel.writes) && map.map("may_write", kernel.may_write) &&
-         map.map("object_bytes", facts.object_bytes);
+         map.map("spilled_bytes", kernel.spilled_bytes) && map.map("code_hash", kernel.code_hash) && map.map("writes", kernel.writes) &&
+         map.map("may_write", kernel.may_write) && map.map("object_bytes", facts.object_bytes);
 }
 
 static std::string sha256(llvm::StringRef bytes) {

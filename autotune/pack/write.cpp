@@ -126,6 +126,8 @@ PackSummary write_pack(std::span<const Problem> problems, const SearchOptions &o
           progress(state);
         },
         nullptr);
+    if (const std::string doubt = candidates.doubt(); !doubt.empty() && options.warn)
+      options.warn(doubt);
     PackedProblem made{problem, state.problem, state.problems};
     made.target = options.target->name;
     made.backend = options.target->backend;

@@ -72,6 +72,19 @@ Value Emitter::is_aligned(const Frame &frame, const std::function<bool(size_t vi
   return any ? ir.is(Predicate::eq, past, ir.i64(0)) : ir.boolean(false);
 }
 
+/// Whether any row's memory can: not where it is known that its runs do not all begin alike.
+bool Emitter::may_be_aligned() const {
+  for (size_t v = 0; v < views.size(); ++v)
+    for (int axis : shape.reduced) {
+      if (!moves_vectors(views[v]) || axis == shape.vector_axis || !(views[v].axes & axis_bit(axis)))
+        continue;
+      const auto stride = nest::constant(views[v].stride[size_t(axis)]);
+      if (stride && *stride * info(views[v].dtype).bytes % row_alignment(v) != 0)
+        return false;
+    }
+  return shape.vector_axis >= 0;
+}
+
 /// Whether a group of lanes exists as a whole or not at all.
 bool Emitter::whole_vectors() const {
   const Axis &axis = plan.program().axes[size_t(shape.vector_axis)];

@@ -82,8 +82,7 @@ void Emitter::promise(const nest::NestStep &step) {
   }
   for (size_t sweep = first; sweep < end; ++sweep)
     launch.point_bytes += double(moved_bytes(plan, shape, sweeps[sweep], residency.points[sweep]));
-  const bool whole =
-      shape.vector_axis >= 0 && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
+  const bool whole = may_be_aligned() && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
   const auto &tensors = plan.program().tensors;
   for (size_t view = 0; view < views.size(); ++view)
     if (whole && first < end && moves_vectors(views[view]) && (view >= tensors.size() || tensors[view].role != Tensor::output))
@@ -197,7 +196,10 @@ void Emitter::as_memory_lies(Frames &rows, const RowsBody &body) {
       return nest::Values();
     };
   };
-  ir.when_else(is_aligned(rows.front()), {}, version(true), version(false));
+  if (may_be_aligned())
+    ir.when_else(is_aligned(rows.front()), {}, version(true), version(false));
+  else
+    version(false)();
 }
 
 /// An output may be the memory of an input that other threads of the row still read.

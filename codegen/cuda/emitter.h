@@ -71,6 +71,7 @@ private:
   void part_rows();
   bool is_only_read(int tensor) const;
   Value is_aligned(const Frame &frame, const std::function<bool(size_t view)> &counts = {});
+  bool may_be_aligned() const;
   bool is_row_buffer(size_t view) const;
   bool moves_vectors(const View &view) const;
   bool whole_vectors() const;

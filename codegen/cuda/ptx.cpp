@@ -1,6 +1,6 @@
 // Nothing is approximate or flushed: there are no fast-math flags, so LLVM divides and takes square roots by the instructions that round
 // correctly (.rn) and keeps subnormal numbers. With fusing off, it writes every sum and product with its rounding (add.rn, mul.rn), which
-// also keeps ptxas from fusing them.
+// also keeps ptxas from fusing them. Loops stay as the schedule unrolled them: where ptxas unrolls them further, it spills registers.
 #include "codegen/cuda/ptx.h"
 
 #include <mutex>
@@ -21,6 +21,7 @@ namespace normforge::cuda {
 namespace {
 
 constexpr char kTriple[] = "nvptx64-nvidia-cuda";
+constexpr char kKeepLoops[] = ".pragma \"nounroll\";";
 constexpr char kBulkFeature[] = "+ptx80"; ///< the first version of PTX that has bulk copies
 
 llvm::TargetMachine &machine_for(const Target &target) {
@@ -68,6 +69,7 @@ std::string emit_ptx(llvm::Module &module, const Target &target, StageText *text
     llvm::raw_string_ostream stream(text->llvm);
     module.print(stream, nullptr);
   }
+  module.setModuleInlineAsm(kKeepLoops);
   std::string ptx = nest::generate(module, machine, llvm::CodeGenFileType::AssemblyFile);
   if (text)
     text->assembly = ptx;

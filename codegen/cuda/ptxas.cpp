@@ -14,14 +14,14 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include "codegen/cuda/async_copy.h"
+#include "codegen/cuda/registers.h"
 #include "dsl/error.h"
 
 namespace normforge {
 namespace {
 
-constexpr int64_t kRegisters = 64 << 10; ///< of a multiprocessor
-constexpr int64_t kRegisterUnit = 256;   ///< what a warp's registers are rounded up to
-constexpr int64_t kOfCluster = 18;       ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
+constexpr int64_t kRegisterUnit = 256; ///< what a warp's registers are rounded up to
+constexpr int64_t kOfCluster = 18;     ///< multiprocessors of a GPC, over which a cluster's blocks lie (NVIDIA H100 whitepaper)
 constexpr char kRemedy[] = "; install the CUDA toolkit, or name its ptxas by NORMFORGE_PTXAS";
 
 /// A file of its own, gone with the object.
@@ -62,11 +62,22 @@ std::string run(const std::string &ptxas, std::vector<llvm::StringRef> arguments
   return said;
 }
 
+/// The sum of the numbers before `unit` in a report.
+int64_t sum_before(const std::string &text, const std::string &unit) {
+  const std::regex number("(\\d+) (bytes )?" + unit);
+  int64_t sum = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), number); at != std::sregex_iterator(); ++at)
+    sum += std::stoll((*at)[1]);
+  return sum;
+}
+
 struct Assembled {
   std::string cubin, said;
+  int64_t spilled_bytes = 0;
+  int64_t registers = 0; ///< of all steps together
 };
 
-Assembled assemble(const std::string &ptxas, const std::string &ptx, const Target &gpu) {
+Assembled assemble_once(const std::string &ptxas, const std::string &ptx, const Target &gpu) {
   const Temporary source("ptx"), cubin("cubin");
   std::error_code error;
   llvm::raw_fd_ostream(source.name(), error) << ptx;
@@ -79,26 +90,33 @@ Assembled assemble(const std::string &ptxas, const std::string &ptx, const Targe
   assembled.cubin = cubin.text();
   if (assembled.cubin.empty())
     throw cannot(ptxas, asked, std::string("it ends well and writes nothing") + kRemedy);
+  assembled.registers = sum_before(assembled.said, "registers");
+  assembled.spilled_bytes = sum_before(assembled.said, "spill (stores|loads)");
   return assembled;
 }
 
-/// The number before `unit` in a report, or 0.
-int64_t number_before(const std::string &text, const std::string &unit) {
-  std::smatch found;
-  return std::regex_search(text, found, std::regex("(\\d+) (bytes )?" + unit)) ? std::stoll(found[1]) : 0;
+/// Told how many blocks a multiprocessor is to hold, ptxas uses all registers that this leaves, and at times spills a few, though it needs
+/// no more than those when it is not told.
+Assembled assemble(const std::string &ptxas, const std::string &ptx, const Target &gpu) {
+  Assembled told = assemble_once(ptxas, ptx, gpu);
+  if (!told.spilled_bytes)
+    return told;
+  static const std::regex blocks("\\.minnctapersm \\d+");
+  Assembled untold = assemble_once(ptxas, std::regex_replace(ptx, blocks, ""), gpu);
+  return untold.spilled_bytes < told.spilled_bytes && untold.registers <= told.registers ? untold : told;
 }
 
 /// Bytes of the widest load or copy from global memory in a step's PTX.
-int64_t widest_load(const std::string &ptx, const std::string &symbol) {
+int widest_load(const std::string &ptx, const std::string &symbol) {
   const size_t begin = ptx.find(".entry " + symbol + "("), end = ptx.find(".entry ", begin + 1);
   const std::string body = ptx.substr(begin, end - begin);
   static const std::regex load("ld\\.global(?:\\.[a-z]+)*(?:\\.v([248]))?\\.[bf](\\d+)");
   static const std::regex copy("cp\\.async\\.c[ag]\\.shared\\.global [^;]*, (4|8|16)[,;]");
-  int64_t widest = body.find("cp.async.bulk.") == body.npos ? 0 : cuda::kBulkPiece; // at least
+  int widest = body.find("cp.async.bulk.") == body.npos ? 0 : int(cuda::kBulkPiece); // at least
   for (std::sregex_iterator at(body.begin(), body.end(), copy); at != std::sregex_iterator(); ++at)
-    widest = std::max<int64_t>(widest, std::stoll((*at)[1]));
+    widest = std::max(widest, std::stoi((*at)[1]));
   for (std::sregex_iterator at(body.begin(), body.end(), load); at != std::sregex_iterator(); ++at)
-    widest = std::max<int64_t>(widest, ((*at)[1].matched ? std::stoll((*at)[1]) : 1) * std::stoll((*at)[2]) / 8);
+    widest = std::max(widest, ((*at)[1].matched ? std::stoi((*at)[1]) : 1) * std::stoi((*at)[2]) / 8);
   return widest;
 }
 
@@ -107,7 +125,7 @@ int64_t widest_load(const std::string &ptx, const std::string &symbol) {
 int64_t resident_warps(const Launch &launch, int64_t registers, const Target &gpu) {
   const int64_t warps = (launch.threads * launch.rows + cuda::kWarp - 1) / cuda::kWarp;
   const int64_t rounded = (registers * cuda::kWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
-  const int64_t blocks = std::min<int64_t>({gpu.warps / warps, gpu.blocks, kRegisters / (rounded * warps),
+  const int64_t blocks = std::min<int64_t>({gpu.warps / warps, gpu.blocks, cuda::kPartFile / rounded * cuda::kParts / warps,
                                             (gpu.shared_bytes + cuda::kReservedShared) / (launch.shared_bytes + cuda::kReservedShared)});
   return blocks * kOfCluster / launch.cluster * launch.cluster * warps / kOfCluster;
 }
@@ -128,29 +146,46 @@ std::string ptxas_version(const std::string &ptxas) {
   return said.substr(said.rfind('\n') + 1).str();
 }
 
-std::string cubin_of(const Kernel &kernel, const Target &gpu, const std::string &ptxas) {
-  return assemble(ptxas, kernel.object, gpu).cubin;
+Cubin cubin_of(const Kernel &kernel, const Target &gpu, const std::string &ptxas) {
+  Assembled assembled = assemble(ptxas, kernel.object, gpu);
+  return {std::move(assembled.cubin), assembled.spilled_bytes};
 }
 
-std::string resource_table(const Kernel &kernel, const Target &gpu) {
+std::vector<StepResources> resources_of(const Kernel &kernel, const Target &gpu) {
   const std::string ptxas = find_ptxas();
   if (ptxas.empty())
     throw UserError("resources: no ptxas on the PATH; install the CUDA toolkit, or name one by NORMFORGE_PTXAS");
   const std::string said = assemble(ptxas, kernel.object, gpu).said;
-  constexpr char kLine[] = "{0,-32} {1,9} {2,7} {3,6} {4,8} {5,8} {6,6} {7,7} {8,8} {9,14}\n";
-  std::string table =
-      llvm::formatv(kLine, "kernel", "registers", "spilled", "local", "shared", "threads", "warps", "access", "promised", "bytes/element");
+  std::vector<StepResources> steps;
   for (const Step &step : kernel.steps) {
     const size_t begin = said.find("'" + step.symbol + "'");
     if (begin == said.npos)
       throw UserError(ptxas + " says nothing of kernel " + step.symbol);
     const std::string part = said.substr(begin, said.find("Compiling entry", begin) - begin);
-    const int64_t registers = number_before(part, "registers");
-    table += llvm::formatv(kLine, step.symbol, registers, number_before(part, "spill stores") + number_before(part, "spill loads"),
-                           number_before(part, "stack frame"), step.launch.shared_bytes, step.launch.threads * step.launch.rows,
-                           llvm::formatv("{0}/{1}", resident_warps(step.launch, registers, gpu), gpu.warps).str(),
-                           widest_load(kernel.object, step.symbol), step.launch.access_bytes, step.launch.point_bytes);
+    const int64_t registers = sum_before(part, "registers");
+    steps.push_back({.symbol = step.symbol,
+                     .registers = registers,
+                     .spilled = sum_before(part, "spill (stores|loads)"),
+                     .local = sum_before(part, "stack frame"),
+                     .shared = step.launch.shared_bytes,
+                     .threads = step.launch.threads * step.launch.rows,
+                     .warps = resident_warps(step.launch, registers, gpu),
+                     .most_warps = gpu.warps,
+                     .access = widest_load(kernel.object, step.symbol),
+                     .promised = step.launch.access_bytes,
+                     .point = step.launch.point_bytes});
   }
+  return steps;
+}
+
+std::string to_table(const std::vector<StepResources> &steps) {
+  constexpr char kLine[] = "{0,9} {1,7} {2,6} {3,8} {4,8} {5,6} {6,7} {7,8} {8,14}  {9}\n";
+  std::string table =
+      llvm::formatv(kLine, "registers", "spilled", "local", "shared", "threads", "warps", "access", "promised", "bytes/element", "kernel");
+  for (const StepResources &step : steps)
+    table +=
+        llvm::formatv(kLine, step.registers, step.spilled, step.local, step.shared, step.threads,
+                      llvm::formatv("{0}/{1}", step.warps, step.most_warps).str(), step.access, step.promised, step.point, step.symbol);
   return table;
 }
 

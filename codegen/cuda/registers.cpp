@@ -7,9 +7,8 @@
 namespace normforge::cuda {
 namespace {
 
-constexpr int kFile = 64 << 10; ///< registers of a multiprocessor
-constexpr int kUnit = 8;        ///< a thread has a multiple of these,
-constexpr int kMost = 255;      ///< and no more than these
+constexpr int kUnit = 8;   ///< a thread has a multiple of these,
+constexpr int kMost = 255; ///< and no more than these
 
 // Measured with CUDA 13, over the catalogue (tests/cuda/defaults_test.cpp says how near they come).
 constexpr int kAddresses = 12;     ///< indexes, addresses, results of reductions, what arithmetic passes through,
@@ -20,6 +19,7 @@ constexpr int kStage = 12;         ///< of rows that are copied ahead: where to,
 constexpr int kOpenAxis = 10;      ///< of a reduced axis or a tile's: an extent and strides
 constexpr int kLength = 12;        ///< of rows whose lengths vary
 constexpr int64_t kUnpacked = 8;   ///< elements that have been converted,
+constexpr int kElement = 3;        ///< of each lane that may be past the end of a row: where it is, and whether,
 constexpr int kStore = 8;          ///< of a second output that may end within a block of lanes,
 constexpr int kRoot = 4;           ///< that is divided by: both round correctly,
 constexpr int kByte = 28;          ///< of elements of one byte, which are put together,
@@ -62,24 +62,29 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     if (axis == shape.vector_axis || (shape.nest.reduced & axis_bit(axis)))
       addresses += plan.specialized.axes[size_t(axis)].extent.fixed() ? 0 : kOpenAxis;
   addresses += std::ranges::any_of(shape.nodes, [&](NodeId id) { return program.node(id).op == Op::sqrt; }) ? kRoot : 0;
-  const int64_t kept = kept_in_registers ? residency.row_bytes() / 4 / threads.count : 0;
+  // What a chunk's sums leave for its squares about their mean stays in registers even on its way to shared memory.
+  const bool passes_on = std::ranges::any_of(shape.nest.sweeps, [](const Sweep &sweep) { return !sweep.moments.empty(); });
+  const int64_t kept = kept_in_registers || (passes_on && unrolls(shape, residency)) ? residency.row_bytes() / 4 / threads.count : 0;
   const bool remainder = has_remainder(plan, shape);
   int64_t most = 0;
   for (size_t s = 0; s < shape.nest.sweeps.size(); ++s) {
     const Sweep &sweep = shape.nest.sweeps[s];
     const auto &points = residency.points[s];
+    const auto reads = std::ranges::count_if(points, [&](NodeId id) { return program.node(id).op == Op::tensor; });
     const int64_t loaded = moved_bytes(plan, shape, sweep, points) * mapping.unroll * threads.lanes() / 4;
-    const int64_t moved = remainder ? 2 * loaded + kStore * std::max<int64_t>(0, int64_t(sweep.writes.size()) - 1) : loaded;
+    const int64_t one_by_one = shape.inner ? threads.lanes() * (reads * words + kElement)
+                                           : threads.lanes() * mapping.unroll * (reads * (words + 2) + 2 * int64_t(sweep.writes.size()));
+    const int64_t moved =
+        remainder ? std::max(loaded, one_by_one) + kStore * std::max<int64_t>(0, int64_t(sweep.writes.size()) - 1) : loaded;
     const int64_t accumulators = int64_t(nest::accumulators_of(program, shape.nest, s, 1).size()),
                   sums = accumulators * threads.lanes() * words;
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();
-    const auto reads = std::ranges::count_if(points, [&](NodeId id) { return program.node(id).op == Op::tensor; });
     const auto has = [&](auto is) { return std::ranges::any_of(points, [&](NodeId id) { return is(program.node(id).op); }); };
     const bool bytes = std::ranges::any_of(sweep.writes, [&](const Write &write) {
       return size_t(write.tensor) < program.tensors.size() && info(*plan.specialized.dtypes[size_t(write.tensor)]).bytes == 1;
     });
     const int64_t arithmetic =
-        (reads > 1 && has([](Op op) { return info(op).transcendental; }) ? kTranscendental * threads.lanes() * words : 0) +
+        ((reads > 1 || words > 1) && has([](Op op) { return info(op).transcendental; }) ? kTranscendental * threads.lanes() * words : 0) +
         (has([](Op op) { return op == Op::div; }) ? kDivision : 0) + (bytes && kept_in_registers ? kByte : 0);
     most = std::max(most, moved + arithmetic + (merges ? kMoments + sums : 0) +
                               std::max({sums, threads.lanes() * words, kUnpacked})); // at least one value of each lane is unpacked
@@ -92,7 +97,8 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
 }
 
 int registers_allowed(const CudaMapping &mapping) {
-  return std::min(kMost, kFile / (mapping.threads * mapping.rows * mapping.blocks) / kUnit * kUnit);
+  const int warps = (mapping.threads * mapping.rows + kWarp - 1) / kWarp * mapping.blocks;
+  return std::min(kMost, kPartFile / ((warps + kParts - 1) / kParts * kWarp) / kUnit * kUnit);
 }
 
 } // namespace normforge::cuda

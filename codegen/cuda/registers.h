@@ -6,6 +6,9 @@
 
 namespace normforge::cuda {
 
+constexpr int kParts = 4;           ///< of a multiprocessor, to which warps are dealt, each with
+constexpr int kPartFile = 16 << 10; ///< registers of its own
+
 /// Bytes that a sweep moves for each point, elements as in memory; `points`: the nodes that it evaluates there.
 int64_t moved_bytes(const SweepPlan &, const nest::NestShape &, const Sweep &, const std::vector<NodeId> &points);
 

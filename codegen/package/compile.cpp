@@ -23,7 +23,9 @@ CompiledKernel find_or_compile(const std::string &key, const Backend &backend, c
   CompiledKernel made{backend.compile(plan, schedule, target, "kernel")};
   if (target.gpu() && assembling && !assembling->ptxas.empty())
     try {
-      made.kernel.image = cubin_of(made.kernel, target, assembling->ptxas);
+      Cubin cubin = cubin_of(made.kernel, target, assembling->ptxas);
+      made.kernel.image = std::move(cubin.code);
+      made.kernel.spilled_bytes = cubin.spilled_bytes;
     } catch (const UserError &error) {
       made.refusal = error.what();
     }

@@ -138,6 +138,34 @@ TEST_F(Search, ACandidateThatIsWrongAtItsOwnSizeIsRejected) {
   EXPECT_GE(rejected, 1);
 }
 
+/// As ptxas would say of a GPU's kernels: those of two rows at a time spill, and so does the default.
+TEST_F(Search, SchedulesThatSpillAreDroppedUnmeasuredAllButTheDefault) {
+  const Schedule base = plain.default_schedule(make_sweep_plan(parse_problem(kSmall)), host_target());
+  ASSERT_NE(knob(base, "rows"), 2);
+  const ChangedBackend spilling([&](Kernel &kernel, const Schedule &schedule) {
+    kernel.spilled_bytes = knob(schedule, "rows") == 2 ? 48 : schedule == base ? 8 : 0;
+  });
+  SearchOptions with = options(spilling);
+  std::vector<std::string> warnings;
+  with.warn = [&](const std::string &text) { warnings.push_back(text); };
+  const Outcome found = run(with);
+  ASSERT_EQ(found.results.size(), 1u);
+  EXPECT_TRUE(found.results[0].complete);
+  int dropped = 0, measured = 0;
+  const Database kept = database();
+  for (const auto &[key, record] : kept.records()) {
+    const bool spills = record.rejected == "spill: ptxas spills 48 bytes of registers";
+    EXPECT_EQ(spills, !record.rejected.empty()) << record.rejected;
+    EXPECT_EQ(spills, record.samples.empty());
+    EXPECT_EQ(spills, key.schedule.find(" rows=2 ") != key.schedule.npos) << key.schedule;
+    ++(spills ? dropped : measured);
+  }
+  EXPECT_GE(dropped, 1);
+  EXPECT_GE(measured, 2);
+  EXPECT_EQ(warnings, std::vector<std::string>{std::string("warning: the default schedule of '") + kSmall +
+                                               "': spill: ptxas spills 8 bytes of registers"});
+}
+
 TEST_F(Search, ResumeMeasuresNothingTwice) {
   run(options(plain));
   const Database before = database();

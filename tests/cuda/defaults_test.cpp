@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <regex>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -18,12 +17,12 @@ namespace {
 
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
-constexpr int kAtLeast = 64;     ///< registers that each thread of a default has: what it wants below that makes no difference
-constexpr int kShort = 32;       ///< the estimate may fall short of ptxas's choice by so many, which fits itself to fewer without a spill,
-constexpr int kExcess = 64;      ///< and exceed it by so many
-constexpr int kWholeFile = 1024; ///< threads that share all registers, 64 each, however long their code is:
-constexpr int kFewBytes = 64;    ///< some rows of them that are read again spill so much at most
-constexpr double kMeanError = 8; ///< either way, on average
+constexpr int kAtLeast = 64;      ///< registers that each thread of a default has: what it wants below that makes no difference
+constexpr int kShort = 32;        ///< the estimate may fall short of ptxas's choice by so many, which fits itself to fewer without a spill,
+constexpr int kExcess = 64;       ///< and exceed it by so many
+constexpr int kWholeFile = 1024;  ///< threads that share all registers, 64 each, however long their code is:
+constexpr int kFewBytes = 64;     ///< some rows of them that are read again spill so much at most
+constexpr double kMeanError = 10; ///< either way, on average
 
 const Target &gpu() { return find_target("sm_90"); }
 
@@ -54,23 +53,6 @@ std::vector<std::string> problems() {
   return all;
 }
 
-/// A line of codegen/resources.h's table.
-struct Resources {
-  int64_t registers, spilled, local, shared, threads, warps, access, promised;
-};
-
-std::vector<Resources> resources_of(const Kernel &kernel) {
-  std::istringstream table(resource_table(kernel, gpu()));
-  std::string line, symbol, rest;
-  std::getline(table, line); // its heading
-  std::vector<Resources> steps;
-  for (Resources r; table >> symbol >> r.registers >> r.spilled >> r.local >> r.shared >> r.threads >> r.warps;) {
-    table.ignore(1, '/') >> rest >> r.access >> r.promised >> rest;
-    steps.push_back(r);
-  }
-  return steps;
-}
-
 /// What the model reckons with, of the nest that wants most.
 int registers_wanted(const SweepPlan &plan, const Schedule &schedule) {
   const cuda::CudaMapping mapping = cuda::read_mapping(schedule.mapping);
@@ -96,14 +78,14 @@ TEST(Defaults, KeepWhatTheModelPromises) {
     Kernel kernel = cuda.compile(plan, schedule, gpu(), "kernel");
     const cuda::CudaMapping mapping = cuda::read_mapping(schedule.mapping);
     const int64_t promised = mapping.threads * mapping.rows * mapping.blocks / cuda::kWarp;
-    for (const Resources &step : resources_of(kernel)) {
+    for (const StepResources &step : resources_of(kernel, gpu())) {
       EXPECT_LE(step.spilled, step.threads < kWholeFile ? 0 : kFewBytes);
       EXPECT_GE(step.warps, promised);
       EXPECT_GE(step.access, step.promised);
     }
     kernel.object = std::regex_replace(kernel.object, std::regex("\\.minnctapersm \\d+"), "");
     int64_t taken = kAtLeast;
-    for (const Resources &step : resources_of(kernel))
+    for (const StepResources &step : resources_of(kernel, gpu()))
       taken = std::max(taken, step.registers);
     const int64_t wanted = std::max(kAtLeast, registers_wanted(plan, schedule));
     EXPECT_LE(taken - wanted, kShort);
@@ -127,7 +109,7 @@ TEST(Defaults, LeaveNoLaneIdleAndReadSixteenBytesAtOnce) {
     EXPECT_EQ(cuda.inapplicable(plan, schedule, gpu()), std::nullopt);
     EXPECT_EQ(parse_schedule(to_text(schedule, cuda.knobs()), cuda.knobs(), schedule), schedule);
     const cuda::CudaMapping mapping = cuda::read_mapping(schedule.mapping);
-    const int input_bytes = problem.ends_with("bf16") ? 2 : 4, elements = cuda::vector_elements(plan, mapping.vector);
+    const int input_bytes = info(*plan.specialized.dtypes[0]).bytes, elements = cuda::vector_elements(plan, mapping.vector);
     EXPECT_GE(elements * input_bytes, 16);
     EXPECT_LE(mapping.threads * elements, plan.specialized.axes.back().extent.lo);
     if (problem.find("rows=1 ") == std::string::npos) {

@@ -1,50 +1,53 @@
 // ptxas, where there is one, assembles the kernels for the architecture that they are for. No kernel spills registers, uses local memory,
-// or loads less at once than its schedule promises.
+// or loads less at once than its schedule promises. What they take is printed, a table for each norm.
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "codegen/resources.h"
+#include "dsl/problem.h"
 #include "tests/cuda/variants.h"
 #include "tests/package/temporary.h"
 
 namespace normforge::testing {
 namespace {
 
-const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
+constexpr int kEach = 5; ///< variant: as many go to each architecture
 
-void expect_no_spills(const Kernel &kernel, const Target &target) {
-  std::istringstream table(resource_table(kernel, target));
-  std::string line;
-  std::getline(table, line); // its heading
-  for (const Step &step : kernel.steps) {
-    std::string symbol;
-    int64_t registers = 0, spilled = 0, local = 0, shared = 0, threads = 0, access = 0, promised = 0;
-    std::string warps, moved;
-    table >> symbol >> registers >> spilled >> local >> shared >> threads >> warps >> access >> promised >> moved;
-    EXPECT_EQ(symbol, step.symbol);
-    EXPECT_GT(registers, 0);
-    EXPECT_EQ(spilled, 0);
-    EXPECT_EQ(local, 0);
-    EXPECT_GE(access, promised);
-    EXPECT_EQ(threads, step.launch.threads * step.launch.rows);
+std::vector<StepResources> expect_no_spills(const Kernel &kernel, const Target &target) {
+  std::vector<StepResources> steps = resources_of(kernel, target);
+  EXPECT_EQ(steps.size(), kernel.steps.size());
+  for (const StepResources &step : steps) {
+    EXPECT_GT(step.registers, 0);
+    EXPECT_EQ(step.spilled, 0);
+    EXPECT_EQ(step.local, 0);
+    EXPECT_GT(step.warps, 0);
+    EXPECT_GE(step.access, step.promised);
   }
+  return steps;
 }
 
-TEST(Ptxas, AssemblesEveryVariantWithoutSpills) {
+class PtxasOf : public ::testing::TestWithParam<size_t> {};
+
+TEST_P(PtxasOf, AssemblesEveryVariantWithoutSpills) {
   if (find_ptxas().empty())
     GTEST_SKIP() << "no ptxas";
-  int number = 0;
-  for_each_variant([&](const Variant &variant) {
-    if (!kLong && number++ % 5)
-      return;
+  std::vector<StepResources> rows;
+  for_each_variant(GetParam(), kEach, [&](const Variant &variant) {
     SCOPED_TRACE(variant.name);
-    expect_no_spills(variant.kernel, *variant.target);
+    for (StepResources &step : expect_no_spills(variant.kernel, *variant.target)) {
+      step.symbol = variant.name + (step.symbol == "kernel" ? "" : " " + step.symbol);
+      rows.push_back(std::move(step));
+    }
   });
+  std::fputs(to_table(rows).c_str(), stdout);
 }
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, PtxasOf, ::testing::Range<size_t>(0, catalogue().size()),
+                         [](const auto &norm) { return catalogue()[norm.param]->program.name; });
 
 /// All of a row comes by bulk copies, and none by those of threads.
 TEST(Ptxas, AssemblesRowsThatComeInBulk) {
@@ -65,7 +68,7 @@ TEST(Ptxas, AssemblesRowsThatComeInBulk) {
     }
 }
 
-/// The column `warps` of a kernel that an assembler gives so many registers.
+/// Warps of a kernel that a multiprocessor holds, and could hold, where an assembler gives it so many registers.
 std::string warps_of(const Launch &launch, int registers, const char *target = "sm_90") {
   const TemporaryDirectory directory;
   const std::string ptxas = directory / "ptxas";
@@ -76,13 +79,9 @@ std::string warps_of(const Launch &launch, int registers, const char *target = "
   const std::string before = named ? named : "";
   ::setenv("NORMFORGE_PTXAS", ptxas.c_str(), 1);
   const Kernel kernel{.object = ".entry kernel()", .steps = {{.symbol = "kernel", .launch = launch}}};
-  std::istringstream table(resource_table(kernel, find_target(target)));
+  const StepResources step = resources_of(kernel, find_target(target)).front();
   named ? ::setenv("NORMFORGE_PTXAS", before.c_str(), 1) : ::unsetenv("NORMFORGE_PTXAS");
-  std::string line, word;
-  std::getline(table, line);
-  for (int column = 0; column < 7; ++column)
-    table >> word;
-  return word;
+  return std::to_string(step.warps) + "/" + std::to_string(step.most_warps);
 }
 
 TEST(Ptxas, OccupancyByRegistersSharedMemoryAndClusters) {

@@ -42,23 +42,29 @@ bool is_chosen(size_t norm, const Mix &mix, const Target &target) {
 
 } // namespace
 
-void for_each_variant(const std::function<void(const Variant &)> &look) {
-  for (size_t number = 0; number < catalogue().size(); ++number)
-    for (const Mix &mix : mixes())
-      for (const Target &target : targets()) {
-        if (!is_chosen(number, mix, target))
-          continue;
-        const NormRef &norm = catalogue()[number];
-        const Backend &backend = backend_for(target);
-        const Problem open = problem_of(norm, mix);
-        const std::vector<Problem> both{open, fixed(open, shapes()[mix.first == DType::f32 ? 2 : 0].of(*norm))};
-        for (const Problem &problem : both) {
-          const SweepPlan plan = make_sweep_plan(problem);
-          for (const Schedule &schedule : schedules(backend, plan, target, number))
+void for_each_variant(size_t number, int step, const std::function<void(const Variant &)> &look) {
+  size_t count = number; // so that norms of few variants differ in which they have
+  for (const Mix &mix : mixes())
+    for (const Target &target : targets()) {
+      if (!is_chosen(number, mix, target))
+        continue;
+      const NormRef &norm = catalogue()[number];
+      const Backend &backend = backend_for(target);
+      const Problem open = problem_of(norm, mix);
+      const std::vector<Problem> both{open, fixed(open, shapes()[mix.first == DType::f32 ? 2 : 0].of(*norm))};
+      for (const Problem &problem : both) {
+        const SweepPlan plan = make_sweep_plan(problem);
+        for (const Schedule &schedule : schedules(backend, plan, target, number))
+          if (count++ % size_t(step) == 0)
             look({to_text(problem) + " / " + to_text(schedule, backend.knobs()) + " / " + std::string(target.name), &target, schedule,
                   backend.compile(plan, schedule, target, "kernel")});
-        }
       }
+    }
+}
+
+void for_each_variant(const std::function<void(const Variant &)> &look) {
+  for (size_t number = 0; number < catalogue().size(); ++number)
+    for_each_variant(number, 1, look);
 }
 
 } // namespace normforge::testing

@@ -14,7 +14,9 @@ struct Variant {
   Kernel kernel;
 };
 
-/// Compiles one after the other. Where NORMFORGE_LONG is not set, few of them.
+/// Compiles one after the other. Where NORMFORGE_LONG is not set, few of them; of a norm of the catalogue, or of all.
 void for_each_variant(const std::function<void(const Variant &)> &look);
+/// Each `step`th of a norm's.
+void for_each_variant(size_t norm, int step, const std::function<void(const Variant &)> &look);
 
 } // namespace normforge::testing

@@ -62,7 +62,7 @@ bool is_image(Line &line, const char *image) {
   if (!is_cubin(image))
     return line.kernel.object == image;
   if (line.kernel.image.empty())
-    line.kernel.image = cubin_of(line.kernel, *line.target, find_ptxas());
+    line.kernel.image = cubin_of(line.kernel, *line.target, find_ptxas()).code;
   return is_cubin_of(line.kernel, image);
 }
 
