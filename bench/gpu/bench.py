@@ -36,7 +36,7 @@ def cases_left(output, choices):
         found = output.read(f"bench/{case.name}")
         failed = found is not None and not found["passed"]
         schedules = (found or {}).get("results", {}).get("normforge", {}).get("schedules")
-        if found is None or failed or (schedules not in (None, "tuned") and choices.of(case)):
+        if found is None or failed or (schedules not in (None, "tuned here") and choices.of(case)):
             left.append(((failed, found is not None), case))
     return [case for _, case in sorted(left, key=lambda item: item[0])]
 

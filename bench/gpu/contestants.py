@@ -27,7 +27,7 @@ class LibraryCalls:
 
 
 class Normforge:
-    """With the schedule that was tuned for the case, where one was, else as the library has it."""
+    """With the schedule that this run has tuned for the case, where it has, else as the library has it."""
 
     name = "normforge"
 
@@ -42,9 +42,9 @@ class Normforge:
             file, problem, schedule = chosen
             names = self.library.names(function)
             self.calls = PackedCalls(self.packed, self.driver, file, schedule, names, extents, buffers.sets, scalars)
-            return {"problem": problem, "schedule": schedule, "schedules": "tuned"}
+            return {"problem": problem, "schedule": schedule, "schedules": "tuned here"}
         self.calls = LibraryCalls(self.library, self.driver, function, extents, buffers.sets, scalars)
-        return self.calls.calls[0].choice() | {"schedules": "the library's"}
+        return self.calls.calls[0].choice()
 
     def enqueue(self, i):
         self.calls(i)

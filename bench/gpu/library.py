@@ -8,6 +8,8 @@ from ctypes import POINTER, Structure, c_char, c_char_p, c_double, c_int32, c_in
 
 from driver import GpuError
 
+TUNED = 2  # nf_origin
+
 
 class Axis(Structure):
     _fields_ = [("name", c_char_p), ("extent_offset", c_int32), ("length", c_int32)]
@@ -114,7 +116,8 @@ class Call:
         if announced := os.environ.get("NORMFORGE_STAND_IN_KERNELS"):
             with open(announced, "a") as file:
                 file.write(f"sm_{choice.level}\t{problem}\t{schedule}\n")
-        return {"problem": problem, "schedule": schedule, "why": choice.why.decode()}
+        schedules = "tuned before" if choice.origin == TUNED else "default"
+        return {"problem": problem, "schedule": schedule, "schedules": schedules, "why": choice.why.decode()}
 
     def free(self):
         self.driver.free(self.options.workspace)

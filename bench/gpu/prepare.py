@@ -7,6 +7,9 @@
   libpacked.so              calls of the candidates that win
   peers/                    Python packages of peers that the machine may lack, from wheels
   kit.json                  what it was made of
+
+Wheels that are known to go together with PyTorch 2.11, for Python 3.12: liger-kernel 0.8.5, one MB; and quack-kernels 0.2.4 with
+nvidia-cutlass-dsl 4.3.5, apache-tvm-ffi 0.1.15 and torch-c-dlpack-ext 0.1.5, 42 MB, the most of it a compiler. Later compilers are too large.
 """
 
 import json
@@ -126,7 +129,7 @@ def main():
         facts |= {"emulated": arguments.emulate, "locked": bool(arguments.lock), "tuned_problems": len(tuned), "peers": peers}
         (kit / "kit.json").write_text(json.dumps(facts, indent=1) + "\n")
         packed = pathlib.Path(scratch, "kit.tar.xz")
-        with tarfile.open(packed, "w:xz", preset=1 if arguments.emulate else 6, dereference=True) as tar:
+        with tarfile.open(packed, "w:xz", preset=1 if arguments.emulate else 9, dereference=True) as tar:
             tar.add(kit, "kit", filter=undated)
         check_size(packed, kit, pathlib.Path(scratch))
         packed.replace(arguments.kit)

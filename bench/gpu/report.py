@@ -34,13 +34,13 @@ def gather(output):
 
 
 def series(bench, norm, dtype, rows):
-    """By contestant, (columns, fraction of copy speed, whether a schedule was not left untuned) of a norm."""
+    """By contestant, (columns, fraction of copy speed, whether its dot is solid) of a norm."""
     lines = {}
     for case in bench:
         if (case.get("norm"), case.get("dtype"), case.get("rows")) == (norm, dtype, rows):
             for name, answer in case.get("results", {}).items():
                 if "seconds" in answer:
-                    lines.setdefault(name, []).append((case["cols"], answer["copy_fraction"], answer.get("schedules", "tuned") == "tuned"))
+                    lines.setdefault(name, []).append((case["cols"], answer["copy_fraction"], answer.get("schedules") != "default"))
     return {name: sorted(points) for name, points in lines.items()}
 
 
@@ -53,7 +53,7 @@ def write(output, results):
     heights = sorted({case["rows"] for case in found["bench"] if case.get("results")}, reverse=True)
     for dtype in DTYPES:
         rows = [(f"{rows} rows", [(norm, series(found["bench"], norm, dtype, rows)) for norm in NORMS]) for rows in heights]
-        title = f"{dtype} on {device.get('device', 'no device')}: fraction of the copy speed by columns; hollow: not tuned in this run"
+        title = f"{dtype} on {device.get('device', 'no device')}: fraction of the copy speed by columns; hollow: a default schedule"
         files.append(output.directory / f"results_{dtype}.svg")
         write_whole(files[-1], plot.svg(title, rows))
     if results and device:
@@ -85,13 +85,13 @@ def summary(output):
                 if (case.get("norm"), case.get("dtype")) != (norm, dtype) or "normforge" not in answers:
                     continue
                 fractions.append(answers["normforge"]["copy_fraction"])
-                tuned += answers["normforge"]["schedules"] == "tuned"
+                tuned += answers["normforge"]["schedules"] != "default"
                 peers = [answer["seconds"] for name, answer in answers.items() if name != "normforge"]
                 raced += bool(peers)
                 best += bool(peers) and answers["normforge"]["seconds"] <= min(peers)
             if fractions:
                 mean = math.exp(math.fsum(map(math.log, fractions)) / len(fractions))
                 beside = f"; at or above the best peer on {best} of {raced}" if raced else "; no peer took part"
-                lines.append(f"{norm} {dtype}: {mean:.3f} of the copy speed, the mean of {len(fractions)} shapes, {tuned} of them tuned in this run{beside}")
+                lines.append(f"{norm} {dtype}: {mean:.3f} of the copy speed, the mean of {len(fractions)} shapes, {tuned} of them tuned{beside}")
     skipped = [case for case in found["bench"] if case.get("skipped")]
     return "\n".join(lines + [f"{len(skipped)} shapes were skipped, for memory"] * bool(skipped))
