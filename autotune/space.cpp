@@ -1,6 +1,7 @@
 #include "autotune/space.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "codegen/package/selection.h"
 
@@ -52,25 +53,35 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
   std::vector<Schedule> found;
   const std::span<const Knob> knobs = space.backend.knobs();
   const auto add = [&](const Schedule &schedule) {
-    const bool fits = serves(space, schedule) && std::ranges::find(found, schedule) == found.end();
-    if (fits)
+    const bool fits = serves(space, schedule);
+    if (fits && std::ranges::find(found, schedule) == found.end())
       found.push_back(schedule);
     return fits;
   };
-  for (size_t knob = 0; knob < knobs.size(); ++knob) {
+  // Beside each value of the knob that it goes with and, where none of those serves either, of the one that goes with that.
+  const std::function<bool(const Schedule &, size_t)> add_beside = [&](const Schedule &schedule, size_t knob) {
     const auto pair = std::ranges::find(knobs, knobs[knob].together, &Knob::name);
+    if (pair == knobs.end())
+      return false;
+    const auto other = size_t(pair - knobs.begin());
+    std::vector<Schedule> all(pair->values.size(), schedule);
+    for (size_t i = 0; i < all.size(); ++i)
+      all[i].mapping.values[other] = pair->values[i];
+    bool fits = false;
+    for (const Schedule &both : all)
+      fits |= add(both);
+    for (size_t i = 0; i < all.size() && !fits; ++i)
+      fits |= add_beside(all[i], other);
+    return fits;
+  };
+  for (size_t knob = 0; knob < knobs.size(); ++knob) {
     for (int64_t value : knobs[knob].values) {
       Schedule schedule = center;
       schedule.mapping.values[knob] = value;
       if (value == center.mapping.values[knob])
         continue;
       bool fits = add(schedule);
-      if (pair != knobs.end())
-        for (int64_t other : pair->values) {
-          Schedule both = schedule;
-          both.mapping.values[size_t(pair - knobs.begin())] = other;
-          fits |= add(both);
-        }
+      fits |= add_beside(schedule, knob);
       // Else beside another value of the first knob that makes room.
       for (size_t other = 0; other < knobs.size() && !fits; ++other)
         for (int64_t room : knobs[other].values)

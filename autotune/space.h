@@ -21,8 +21,9 @@ struct Space {
 /// The space of a problem for a target.
 Space space_of(const SweepPlan &, const Target &, const Backend &, bool numerics);
 
-/// Schedules that can serve the problem and differ from `center` in one knob, or in two: those that their table pairs, and where one alone
-/// cannot serve (a row that is kept in registers leaves room for fewer rows at once); in the tables' order.
+/// Schedules that can serve the problem and differ from `center` in one knob, or in more: those that their table pairs, and where one alone
+/// cannot serve (a row that is kept in registers leaves room for fewer rows at once; bulk copies want rows that are copied ahead, and those
+/// a grid that goes from row to row); in the tables' order.
 std::vector<Schedule> neighbours(const Space &, const Schedule &center);
 
 /// Every schedule of the space that can serve the problem; the start first.

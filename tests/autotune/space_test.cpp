@@ -1,5 +1,6 @@
 // Which schedules a search may try, and at which shapes.
 #include <algorithm>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -11,8 +12,8 @@ namespace normforge::testing {
 namespace {
 
 struct Place {
-  explicit Place(const std::string &text, bool numerics = false)
-      : plan(make_sweep_plan(parse_problem(text))), space(space_of(plan, host_target(), backend_for(host_target()), numerics)) {}
+  explicit Place(const std::string &text, bool numerics = false, const Target &target = host_target())
+      : plan(make_sweep_plan(parse_problem(text))), space(space_of(plan, target, backend_for(target), numerics)) {}
   SweepPlan plan;
   Space space;
 };
@@ -48,6 +49,24 @@ TEST(Space, AChangeThatNeedsAnotherTakesItAlong) {
   const std::vector<Schedule> near = neighbours(place.space, many);
   EXPECT_TRUE(std::ranges::any_of(
       near, [&](const Schedule &schedule) { return to_text(schedule, knobs).find("keep=registers") != std::string::npos; }));
+}
+
+/// One step from the defaults of these problems; for some, no other step leads from there to any schedule that serves.
+TEST(Space, EachValueOfEachKnobIsAStepAwaySomewhere) {
+  const Target &gpu = find_target("sm_90");
+  std::set<std::pair<size_t, int64_t>> reached;
+  for (const char *text : {"rms_norm rows=8192 cols=4096 x=bf16 gamma=bf16 outputs=y", "softmax rows=64 cols=262144",
+                           "layer_norm rows=8192 cols=256 x=f32", "softmax rows=65536 cols=4", "rms_norm_quant rows=64 cols=100",
+                           "layer_norm x=bf16", "layer_norm rows=4096 cols=768 order=cols,rows"}) {
+    const Place place(text, false, gpu);
+    for (const Schedule &schedule : neighbours(place.space, place.space.start))
+      for (size_t knob = 0; knob < schedule.mapping.values.size(); ++knob)
+        reached.emplace(knob, schedule.mapping.values[knob]);
+  }
+  const std::span<const Knob> knobs = backend_for(gpu).knobs();
+  for (size_t knob = 0; knob < knobs.size(); ++knob)
+    for (int64_t value : knobs[knob].values)
+      EXPECT_TRUE(reached.contains({knob, value})) << to_text(knobs[knob], value);
 }
 
 TEST(Space, NumericsOpenOnlyWhenAsked) {
