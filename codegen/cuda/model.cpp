@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t kThreadElements = 32; ///< of a row, per thread
 constexpr int64_t kNominalRun = 8192;   ///< or what is nearest to it, where the extent is open
 constexpr int64_t kChunkElements = 256; ///< that a lane adds before it merges
+constexpr int64_t kMostLanes = 8192;    ///< that a schedule may say
 constexpr int64_t kLongestChunk = 256 << 10;
 constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
 constexpr int kMostUnrolled = 4;
@@ -99,8 +100,10 @@ CudaMapping mapping_for(const SweepPlan &plan, const Numerics &numerics, int vec
   const int lanes = row_lanes(plan, numerics, mapping);
   const int most = mapping.rows > kNamedBarriers ? kWarp : kBlockThreads / mapping.rows;
   const int64_t run = longest_run(plan);
+  const int words = info(plan.specialized.compute).bytes / 4; // registers of an element: those of f64 go to twice the threads
   if (run)
-    mapping.threads = std::clamp(std::min(int(threads_for(run)), lanes / vector_elements(plan, mapping.vector)) / mapping.cluster, 1, most);
+    mapping.threads =
+        std::clamp(std::min(int(threads_for(run)) * words, lanes / vector_elements(plan, mapping.vector)) / mapping.cluster, 1, most);
   mapping = with_choices(mapping, settled);
   while (mapping.vector > narrowest_bytes(plan) && run && mapping.threads * mapping.cluster * vector_elements(plan, mapping.vector) > lanes)
     mapping.vector /= 2;

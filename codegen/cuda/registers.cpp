@@ -14,7 +14,7 @@ constexpr int kMost = 255; ///< and no more than these
 constexpr int kAddresses = 12;     ///< indexes, addresses, results of reductions, what arithmetic passes through,
 constexpr int kLoops = 12;         ///< and of rows that are not unrolled: where each tensor is, and how far
 constexpr int kNextRow = 12;       ///< of a persistent grid: where the next row is, and what is the same for all
-constexpr int kMoments = 16;       ///< of statistics that merge by chunks: both sides of a merge
+constexpr int kMoments = 20;       ///< of statistics that merge by chunks: both sides of a merge
 constexpr int kStage = 12;         ///< of rows that are copied ahead: where to, and where from
 constexpr int kOpenAxis = 10;      ///< of a reduced axis or a tile's: an extent and strides
 constexpr int kLength = 12;        ///< of rows whose lengths vary
@@ -56,7 +56,7 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
   const Threads threads = threads_of(plan, shape, mapping);
   const int64_t words = info(plan.specialized.compute).bytes / 4;
   const bool kept_in_registers = mapping.keep == Keep::registers && residency.slots > 0;
-  int64_t addresses = kAddresses * (kept_in_registers ? words : 1) + (mapping.grid == Grid::resident ? kNextRow : 0) +
+  int64_t addresses = kAddresses * (unrolls(shape, residency) ? words : 1) + (mapping.grid == Grid::resident ? kNextRow : 0) +
                       (mapping.stages > 1 ? kStage : 0) + (kept_in_registers ? 0 : kLoops) + (shape.ragged_reduction ? kLength : 0);
   for (int axis = 0; size_t(axis) < plan.specialized.axes.size(); ++axis)
     if (axis == shape.vector_axis || (shape.nest.reduced & axis_bit(axis)))
@@ -86,14 +86,14 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     const int64_t arithmetic =
         ((reads > 1 || words > 1) && has([](Op op) { return info(op).transcendental; }) ? kTranscendental * threads.lanes() * words : 0) +
         (has([](Op op) { return op == Op::div; }) ? kDivision : 0) + (bytes && kept_in_registers ? kByte : 0);
-    most = std::max(most, moved + arithmetic + (merges ? kMoments + sums : 0) +
+    most = std::max(most, moved + arithmetic + (merges ? kMoments * words + sums : 0) +
                               std::max({sums, threads.lanes() * words, kUnpacked})); // at least one value of each lane is unpacked
     if (kept_in_registers && shape.inner && threads.count > kWarp)                   // the sums of all warps, when they meet
       most = std::max(most, accumulators * words * threads.groups * threads.count / kWarp);
     if (mapping.split > 1)
       most = std::max(most, nest::tree_slots(size_t(sums), mapping.split) + sums); // the parts' results, until they have merged
   }
-  return int(std::min<int64_t>(1 << 20, addresses + kept * (words + 1) / 2 + most));
+  return int(std::min<int64_t>(1 << 20, addresses + kept * (words + 3) / 4 + most));
 }
 
 int registers_allowed(const CudaMapping &mapping) {

@@ -34,8 +34,7 @@ const Refusal kRefusals[] = {
     {"layer_norm rows=8 cols=768", "lanes=512 chunk=256", "sm_90",
      "schedule: chunk=256: not a multiple of lanes=512; use chunk=512 or longer"},
     {"layer_norm rows=8 cols=768 x=f32", "vector=2", "sm_90", "schedule: vector=2: elements have 4 bytes; use vector=4 or wider"},
-    {"layer_norm rows=8 cols=4096", "threads=96 rows=1", "sm_90",
-     "schedule: threads=96 vector=16: rows go over lanes=1024 more than once, which they do not divide; use threads=64"},
+    {"layer_norm rows=8 cols=4096", "threads=96 rows=1", "sm_90", "schedule: threads=96: they do not divide lanes=1024; use threads=64"},
     {"layer_norm rows=8 cols=768 x=f32", "threads=128 cluster=2 rows=1 blocks=1 lanes=128", "sm_90",
      "schedule: threads=128 cluster=2: more than lanes=128; use fewer threads, or lanes=256"},
     {"layer_norm rows=8 cols=768 x=f32", "threads=128 rows=1 blocks=1 lanes=128", "sm_90",
@@ -67,7 +66,7 @@ const Refusal kRefusals[] = {
      "schedule: keep=registers threads=32: a thread has 512 elements of a row, more than the 128 that are unrolled; use more threads or "
      "keep=reread"},
     {"softmax rows=8 cols=4096 x=f64", "threads=32 blocks=1 rows=1 keep=registers", "sm_90",
-     "schedule: keep=registers threads=32 rows=1 blocks=1: a thread wants 664 registers, of which it may have 255; use keep=shared or "
+     "schedule: keep=registers threads=32 rows=1 blocks=1: a thread wants 600 registers, of which it may have 255; use keep=shared or "
      "keep=reread"},
     {"layer_norm rows=8 x=f32", "lanes=1024 chunk=1024 rows=8 threads=64 keep=reread blocks=1", "sm_86",
      "schedule: keep=reread threads=64 rows=8 blocks=1: a thread wants 178 registers, of which it may have 128; use fewer "
