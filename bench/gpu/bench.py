@@ -11,7 +11,7 @@ import time
 
 import report
 from cases import cases
-from contestants import Normforge, contestants, versions
+from contestants import Normforge, contestants, failure, versions
 from driver import Driver, GpuError
 from library import Library
 from measure import EMULATED, FULL, Bench, Broken
@@ -82,6 +82,8 @@ def run_bench(output, clock, environment):
     output.path("bench/trying").unlink(missing_ok=True)  # of a run that was cut
     words = [*WORKER, output.directory, *(["--end", str(clock.end)] if clock.end else [])]
     for _ in range(MOST_DEATHS):
+        if clock.over():
+            break
         worker = subprocess.Popen([str(word) for word in words], env=environment)
         status = wait_for(worker, output, clock)
         if status == OVER:
@@ -120,8 +122,8 @@ def work(output, end, driver):
             result = bench.run(case, broke) | {"passed": True}
         except Broken as error:
             result = {"passed": False, "error": str(error), "broke": [*broke, error.contestant]}
-        except GpuError as error:
-            result = {"passed": False, "error": str(error), "broke": broke}
+        except Exception as error:  # normforge's own: those of peers are their results
+            result = {"passed": False, "error": failure(error), "broke": broke}
         output.write(f"bench/{case.name}", result | {"took_seconds": time.time() - began})
         output.path("bench/trying").unlink(missing_ok=True)
         say(f"{case.name}: {report.case_line(result, emulated)}")

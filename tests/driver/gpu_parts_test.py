@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 import zipfile
 
@@ -66,6 +67,22 @@ class Workers(unittest.TestCase):
     def test_normforge_is_never_left_out(self):
         self.work_on("normforge", "os.abort()")
         self.assertEqual(self.output.read("bench/softmax-f32-4x64")["broke"], [])
+
+    def test_what_normforge_does_wrong_is_told_of_its_case(self):
+        class Wrong:
+            copy_speed = 1
+
+            def __init__(self, *arguments):
+                pass
+
+            def run(self, case, broke):
+                raise cases.Absent("its results lie too far from the f64 ones")
+
+        self.output.write("device", {})
+        with unittest.mock.patch.multiple(bench, Library=Wrong, PackedLibrary=Wrong, Normforge=Wrong, Bench=Wrong, contestants=lambda *_: ([], {})):
+            self.assertTrue(bench.work(self.output, None, unittest.mock.Mock()))
+        found = self.output.read("bench/softmax-f32-4x64")
+        self.assertEqual((found["passed"], found["error"]), (False, "its results lie too far from the f64 ones"))
 
     def test_a_worker_that_cannot_begin(self):
         with self.assertRaisesRegex(driver.GpuError, "ended before its first case"):
