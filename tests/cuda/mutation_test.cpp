@@ -262,7 +262,7 @@ void try_many(size_t number, Tally &tally) {
   for (size_t turn = 0; turn < all_extents.size(); ++turn) {
     const Problem open = problem_of(norm, mixes()[(number + turn) % mixes().size()]);
     draw(fixed(open, all_extents[turn]), {all_extents[turn]}, turn);
-    draw(open, all_extents, turn);
+    draw(open, {all_extents[0], all_extents[1]}, turn);
   }
 }
 
