@@ -8,7 +8,7 @@
 namespace normforge {
 namespace {
 
-constexpr int kLanes[] = {8, 16, 32, 64};
+constexpr int kMostLanes = 8192; ///< that a schedule may say
 constexpr int64_t kChunks[] = {256, 512, 1024};
 
 /// Numerics halves that differ from `center` in one choice. (`fold` costs the same either way.)
@@ -22,8 +22,9 @@ std::vector<Numerics> other_numerics(const Numerics &center) {
   };
   for (Numerics::Algorithm algorithm : {Numerics::two_pass, Numerics::chunked})
     add(&Numerics::algorithm, algorithm);
-  for (int lanes : kLanes)
-    add(&Numerics::lanes, lanes);
+  for (int lanes : {center.lanes / 4, center.lanes / 2, center.lanes * 2, center.lanes * 4})
+    if (lanes >= 1 && lanes <= kMostLanes)
+      add(&Numerics::lanes, lanes);
   for (int64_t chunk : kChunks)
     add(&Numerics::chunk, chunk);
   for (bool fma : {false, true})
@@ -92,9 +93,20 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
           }
     }
   }
-  if (space.numerics)
-    for (const Numerics &numerics : other_numerics(center.numerics))
-      add({numerics, center.mapping});
+  if (!space.numerics)
+    return found;
+  for (const Numerics &numerics : other_numerics(center.numerics)) {
+    add({numerics, center.mapping});
+    for (size_t knob = 0; knob < knobs.size(); ++knob) // what it alone makes room for: more lanes, say, for other threads
+      for (int64_t value : knobs[knob].values) {
+        Schedule schedule = center;
+        schedule.mapping.values[knob] = value;
+        if (!serves(space, schedule)) {
+          schedule.numerics = numerics;
+          add(schedule);
+        }
+      }
+  }
   return found;
 }
 

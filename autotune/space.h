@@ -23,7 +23,8 @@ Space space_of(const SweepPlan &, const Target &, const Backend &, bool numerics
 
 /// Schedules that can serve the problem and differ from `center` in one knob, or in more: those that their table pairs, and where one alone
 /// cannot serve (a row that is kept in registers leaves room for fewer rows at once; bulk copies want rows that are copied ahead, and those
-/// a grid that goes from row to row); in the tables' order.
+/// a grid that goes from row to row); in the tables' order. Where the numerics half is open, those that differ in a choice of it,
+/// and in a knob's value that it alone makes room for.
 std::vector<Schedule> neighbours(const Space &, const Schedule &center);
 
 /// Every schedule of the space that can serve the problem; the start first.

@@ -59,35 +59,6 @@ std::optional<std::string> unfit_cluster(const CudaMapping &mapping, const Targe
   return std::nullopt;
 }
 
-/// Each lane belongs to one thread. Across the contiguous axis there are as many lanes as the threads want.
-std::optional<std::string> unfit_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
-  const int elements = vector_elements(plan, mapping.vector);
-  if (numerics.chunk % numerics.lanes != 0)
-    return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}; use chunk={1} or longer", numerics.chunk, numerics.lanes).str();
-  if (const int narrowest = narrowest_bytes(plan); mapping.vector < narrowest)
-    return llvm::formatv("schedule: vector={0}: elements have {1} bytes; use vector={1} or wider", mapping.vector, narrowest).str();
-  if (std::ranges::all_of(plan.nests, nest::is_outer))
-    return mapping.cluster == 1
-               ? std::nullopt
-               : std::optional(
-                     llvm::formatv("schedule: cluster={0}: no row runs along the contiguous axis; use cluster=1", mapping.cluster).str());
-  const int lanes = row_lanes(plan, numerics, mapping);
-  if (!std::has_single_bit(unsigned(mapping.threads)) && std::ranges::none_of(plan.nests, nest::is_outer))
-    return llvm::formatv("schedule: threads={0}: they do not divide lanes={1}; use threads={2}", mapping.threads, lanes,
-                         std::bit_floor(unsigned(mapping.threads)))
-        .str();
-  const int threads = mapping.threads * mapping.cluster;
-  if (threads > lanes)
-    return llvm::formatv("schedule: threads={0} cluster={1}: more than lanes={2}; use fewer threads, or lanes={3}", mapping.threads,
-                         mapping.cluster, lanes, std::bit_ceil(unsigned(threads)))
-        .str();
-  if (threads * elements > lanes)
-    return llvm::formatv("schedule: vector={0}: {1} threads of {2} elements have more than lanes={3}; use vector={4} or narrower",
-                         mapping.vector, threads, elements, lanes, lanes / threads * narrowest_bytes(plan))
-        .str();
-  return std::nullopt;
-}
-
 /// What rows meet in, leave until it merges and keep has room in a block's shared memory.
 std::optional<std::string> unfit_shared(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency,
                                         const Numerics &numerics, const CudaMapping &mapping, const Target &target) {

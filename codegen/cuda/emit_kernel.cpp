@@ -1,4 +1,5 @@
 // The kernel: its parameters, which row a thread works for, and the two versions of a row.
+#include <bit>
 #include <cstddef>
 
 #include "codegen/cuda/cluster.h"
@@ -154,7 +155,7 @@ Value Emitter::buffer_memory(int64_t bytes) {
 
 /// Where slots are known they are registers. Else in shared memory, each slot's vectors beside each other.
 nest::TreeMemory Emitter::tree_memory(mlir::VectorType type, int64_t slots, bool unrolled) {
-  const unsigned bytes = unsigned(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+  const unsigned bytes = std::bit_ceil(unsigned(type.getNumElements())) * type.getElementTypeBitWidth() / 8;
   if (unrolled)
     return {ir.stack(bytes * slots), 1, std::min(64u, bytes)};
   const int64_t threads = row.threads.of_block() * row.threads.rows;

@@ -22,12 +22,16 @@ struct Handover {
   int vectors, elements;
 };
 
+/// From above, threads fold their own groups where they are a power of two; else the other half of a group is another thread's.
+bool folds_groups(const Threads &threads) { return std::has_single_bit(unsigned(threads.count)); }
+int groups_left(const Threads &threads) { return folds_groups(threads) ? 1 : threads.groups; }
+
 /// Folding from above, each thread leaves what is left of its groups; from below, each warp a value of every group.
 Handover handover_of(const Threads &threads, bool high) {
   if (threads.count <= kWarp)
     return {0, 1};
   if (high)
-    return {threads.count, threads.vector};
+    return {threads.count * groups_left(threads), threads.vector};
   return {threads.count / kWarp * threads.groups, 1};
 }
 
@@ -54,15 +58,13 @@ public:
   }
 
   Values run(Value scratch) const {
-    Values values = high ? narrowed(lanes, threads.vector) : across_lanes(narrowed(lanes, threads.groups));
+    Values values = high ? folded_groups() : across_lanes(narrowed(lanes, threads.groups));
     if (scratch) {
       leave(values, scratch);
       row.sync(ir);
       values = take(scratch);
     }
-    if (high)
-      values = across_lanes(values);
-    values = narrowed(values, 1);
+    values = narrowed(high ? across_lanes(values) : padded(values, threads.order / threads.vector / std::min(threads.count, kWarp)), 1);
     for (size_t i = 0; i < all.size(); ++i) {
       values[i] = ir.first_lane(values[i]);
       // The row's first thread merged from left to right in each step. In others, sums come to the same, but not squares about a mean, nor
@@ -94,6 +96,21 @@ private:
     return values;
   }
 
+  /// From above, the thread's own groups.
+  Values folded_groups() const {
+    return folds_groups(threads) ? narrowed(padded(lanes, threads.order / threads.count), threads.vector) : lanes;
+  }
+
+  /// With what lanes hold that no element reaches, up to `count` of them.
+  Values padded(Values values, int64_t count) const {
+    for (size_t i = 0; i < all.size() && count_of(values[i]) < count; ++i) {
+      const mlir::Type type = ir.vector(int(count), mlir::getElementTypeOrSelf(values[i].getType()));
+      values[i] = mlir::vector::InsertStridedSliceOp::create(ir, values[i], nest::emit_constant(ir, type, all[i].start()),
+                                                             llvm::ArrayRef<int64_t>{0}, llvm::ArrayRef<int64_t>{1});
+    }
+    return values;
+  }
+
   Values across_lanes(Values values) const {
     const int width = std::min(threads.count, kWarp);
     for (int step = 1; step < width; step *= 2) {
@@ -114,7 +131,9 @@ private:
   void leave(const Values &values, Value scratch) const {
     if (high) {
       for (size_t i = 0; i < all.size(); ++i)
-        store_in_all(ir, threads, values[i], at(scratch, i, row.thread), element_bytes());
+        for (int group = 0; group < groups_left(threads); ++group)
+          store_in_all(ir, threads, group_of(values[i], group), at(scratch, i, ir.add(row.thread, ir.i64(group * threads.count))),
+                       element_bytes());
       return;
     }
     const int warps = threads.count / kWarp;
@@ -137,10 +156,19 @@ private:
         values.push_back(high ? ir.load(ir.vector(left.elements, type), at(scratch, i, ir.add(lane(), ir.i64(first))), element_bytes())
                               : ir.load(ir.vector(left.vectors, type), at(scratch, i, ir.i64(0)), kAligned));
     }
+    Values nothing;
+    for (size_t i = 0; i < all.size(); ++i)
+      nothing.push_back(nest::emit_constant(ir, warps.front()[i].getType(), all[i].start()));
+    warps.resize(high ? size_t(threads.order / threads.vector / kWarp) : 1, nothing);
     for (; warps.size() > 1; warps.resize(warps.size() / 2))
       for (size_t i = 0; i < warps.size() / 2; ++i)
         warps[i] = combined(warps[i], warps[i + warps.size() / 2]);
     return warps.front();
+  }
+
+  Value group_of(Value vector, int group) const {
+    return mlir::vector::ExtractStridedSliceOp::create(ir, vector, llvm::ArrayRef<int64_t>{group * threads.vector},
+                                                       llvm::ArrayRef<int64_t>{threads.vector}, llvm::ArrayRef<int64_t>{1});
   }
 
   Value lane() const { return ir.rem(row.thread, ir.i64(kWarp)); }

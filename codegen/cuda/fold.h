@@ -1,6 +1,9 @@
 // The last part of a reduction's order (codegen/schedule.h): lanes fold by halves, upper onto lower or odd onto even. A lane's number is,
 // from the top, its group, its thread, its place among the thread's neighbours (threads.h), so a thread folds groups or neighbours by
 // itself, and threads fold by shuffles and, from warp to warp, through shared memory. Each thread gets the result.
+//
+// Threads of any number, and of any number of groups, fold in the same order: lanes that none of them has are behind theirs, no element
+// reaches them, and the identity stands for them, so that the tree is that of all lanes. Within a warp all lanes are some thread's.
 #pragma once
 
 #include "codegen/cuda/emitter.h"

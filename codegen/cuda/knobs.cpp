@@ -5,7 +5,7 @@
 namespace normforge::cuda {
 namespace {
 
-constexpr int64_t kThreads[] = {32, 1, 2, 4, 8, 16, 64, 96, 128, 192, 256, 384, 512, 768, 1024};
+constexpr int64_t kThreads[] = {32, 1, 2, 4, 8, 16, 64, 96, 128, 160, 192, 256, 288, 320, 384, 512, 640, 768, 1024};
 constexpr int64_t kRows[] = {1, 2, 4, 8, 16, 32, 64, 128};
 constexpr int64_t kVector[] = {16, 8, 4, 2, 1};
 constexpr int64_t kUnroll[] = {1, 2, 4};

@@ -15,7 +15,6 @@ namespace {
 constexpr int64_t kThreadElements = 32; ///< of a row, per thread
 constexpr int64_t kNominalRun = 8192;   ///< or what is nearest to it, where the extent is open
 constexpr int64_t kChunkElements = 256; ///< that a lane adds before it merges
-constexpr int64_t kMostLanes = 8192;    ///< that a schedule may say
 constexpr int64_t kLongestChunk = 256 << 10;
 constexpr int64_t kTreeBytes = 192; ///< of shared memory for a thread's sums of chunks: leaves room for some 36 warps
 constexpr int kMostUnrolled = 4;

@@ -28,6 +28,7 @@ nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping
           .unroll = mapping.unroll,
           .vector = 0,
           .tile = mapping.threads * vector_elements(plan, mapping.vector),
+          .share = mapping.threads * mapping.cluster * vector_elements(plan, mapping.vector),
           .keep = mapping.keep == Keep::reread ? nest::Keep::reread : nest::Keep::registers,
           .stream = false,
           .prefetch = 0,
@@ -37,8 +38,9 @@ nest::NestMapping nest_mapping(const SweepPlan &plan, const CudaMapping &mapping
 Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const CudaMapping &mapping) {
   Threads threads;
   threads.rows = mapping.rows;
-  threads.cluster = shape.inner && mapping.threads * mapping.cluster <= shape.width ? mapping.cluster : 1;
-  threads.count = std::min(mapping.threads * threads.cluster, shape.width);
+  threads.order = shape.lanes;
+  threads.cluster = shape.inner && mapping.threads * mapping.cluster <= shape.lanes ? mapping.cluster : 1;
+  threads.count = std::min(mapping.threads * threads.cluster, shape.lanes);
   if (shape.width % threads.count)
     threads.count = int(std::bit_floor(unsigned(threads.count)));
   threads.vector = std::min(vector_elements(plan, mapping.vector), shape.width / threads.count);
@@ -46,12 +48,18 @@ Threads threads_of(const SweepPlan &plan, const nest::NestShape &shape, const Cu
   return threads;
 }
 
-int row_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
-  int lanes = 0;
+std::optional<nest::NestShape> widest_rows(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
+  std::optional<nest::NestShape> widest;
   for (const Nest &nest : plan.nests)
     if (!nest::is_outer(nest))
-      lanes = std::max(lanes, nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping)).width);
-  return lanes ? lanes : numerics.lanes;
+      if (nest::NestShape shape = nest::shape_of(plan, nest, numerics, nest_mapping(plan, mapping)); !widest || shape.lanes > widest->lanes)
+        widest = std::move(shape);
+  return widest;
+}
+
+int row_lanes(const SweepPlan &plan, const Numerics &numerics, const CudaMapping &mapping) {
+  const auto widest = widest_rows(plan, numerics, mapping);
+  return widest ? widest->lanes : numerics.lanes;
 }
 
 int64_t most_points(const SweepPlan &plan, const nest::NestShape &shape, const Numerics &numerics, int split) {
@@ -71,7 +79,7 @@ int64_t tree_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Nu
   const int64_t chunks = nest::most_chunks(plan, shape, numerics, most_points(plan, shape, numerics, mapping.split));
   const int64_t slots = nest::tree_slots(accumulators, std::max<int64_t>(chunks, mapping.split));
   const Threads threads = threads_of(plan, shape, mapping);
-  return slots * threads.lanes() * info(plan.specialized.compute).bytes * threads.of_block() * threads.rows;
+  return slots * std::bit_ceil(unsigned(threads.lanes())) * info(plan.specialized.compute).bytes * threads.of_block() * threads.rows;
 }
 
 } // namespace normforge::cuda

@@ -131,7 +131,7 @@ void Emitter::write_rows(Frames &row) {
 
 /// Of the vectors of a record.
 unsigned SweepEmitter::record_alignment() const {
-  return std::min(64u, unsigned(shape.width) * unsigned(info(kernel.plan.specialized.compute).bytes));
+  return std::min(64u, std::bit_ceil(unsigned(shape.width)) * unsigned(info(kernel.plan.specialized.compute).bytes));
 }
 
 /// Where a part's result of an accumulator stands in a row's record.

@@ -12,6 +12,7 @@ struct NestMapping {
   int unroll; ///< blocks of lanes per iteration
   int vector; ///< bits of registers; 0: they hold one lane each
   int tile;   ///< elements of a block where the contiguous axis is kept
+  int share;  ///< where it is reduced: lanes that the threads of a row have at once; 1: one thread has them all
   Keep keep;
   bool stream;  ///< stores that bypass the caches
   int prefetch; ///< groups of rows ahead; 0: none

@@ -180,7 +180,18 @@ int64_t most_chunks(const SweepPlan &plan, const NestShape &shape, const Numeric
   return std::min(points, extent_over(plan, shape.nest.reduced).hi) / least + 1;
 }
 
-constexpr int kLeastWidth = 32; ///< of the lanes along a row
+constexpr int64_t kLeastLanes = 32; ///< along a row
+
+/// Lanes that no element reaches fold to nothing: a row of at most `run` elements has the first power of two of them that has them all, and
+/// of these its threads have what they reach.
+void fit_lanes(NestShape &shape, int64_t run, const NestMapping &mapping) {
+  if (run >= shape.lanes)
+    return;
+  const int64_t reached = std::max(kLeastLanes, run), shares = (reached + mapping.share - 1) / mapping.share * mapping.share;
+  shape.lanes = shape.width = int(std::min(int64_t(shape.lanes), int64_t(std::bit_ceil(uint64_t(reached)))));
+  if (mapping.share > 1 && shares <= shape.lanes)
+    shape.width = int(shares);
+}
 
 NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &numerics, const NestMapping &mapping) {
   NestShape shape;
@@ -206,16 +217,14 @@ NestShape shape_of(const SweepPlan &plan, const Nest &planned, const Numerics &n
       (nest.reduced & axis_bit(axis) ? shape.ragged_reduction : shape.ragged_kept) = true;
 
   shape.streams = mapping.stream && !nest.sweeps.empty() && nest.sweeps.back().reductions.empty();
-  shape.width = numerics.lanes;
-  if (shape.inner && shape.vector_axis >= 0) { // lanes that no element reaches fold to nothing
-    const int64_t run = plan.specialized.axes[size_t(shape.vector_axis)].extent.hi;
-    if (run < shape.width)
-      shape.width = std::min(shape.width, std::max(kLeastWidth, int(std::bit_ceil(uint64_t(run)))));
-  }
+  shape.lanes = shape.width = numerics.lanes;
+  if (shape.inner && shape.vector_axis >= 0)
+    fit_lanes(shape, plan.specialized.axes[size_t(shape.vector_axis)].extent.hi, mapping);
   if (!shape.inner) {
     shape.width = mapping.tile;
     if (const Extent &extent = plan.specialized.axes[size_t(shape.vector_axis)].extent; extent.hi < shape.width)
       shape.width = int(std::bit_ceil(uint64_t(std::max<int64_t>(1, extent.hi))));
+    shape.lanes = shape.width;
   }
   shape.items = {norm_axes(plan, nest.kept & ~lane_axis), norm_axes(plan, lane_axis), lane_axis ? shape.width : 1, 1};
   shape.item_bytes = bytes_per_item(plan, shape);

@@ -27,7 +27,8 @@ struct NestShape {
   std::vector<NodeId> nodes;     ///< all that it evaluates and the tensors that it reads, operands first
   bool ragged_reduction = false; ///< a reduced axis is bounded by a length
   bool ragged_kept = false;      ///< a kept axis is
-  int width = 1;                 ///< elements of a vector: Numerics::lanes, or as many of them as rows reach, or the tile
+  int lanes = 1;                 ///< that fold: Numerics::lanes, or the power of two of them that rows reach; or the tile
+  int width = 1;                 ///< elements of a block: those lanes, or the first of them that rows reach, in whole shares of threads
   bool streams = false;          ///< a sweep that only writes uses streaming stores, in vectors that start on cache lines of the output
   nf_count items;
   int64_t item_bytes = 0; ///< at the smallest extents; 0: unknown

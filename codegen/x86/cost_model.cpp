@@ -183,7 +183,7 @@ void keep_columns(const SweepPlan &plan, const NestShape &shape, const Numerics 
 /// there is room beside what is being worked on, or where everything comes from memory anyway. Splitting few long rows costs one thread 1
 /// to 3 %, unless it gives up a buffer that pays.
 NestMapping nest_mapping(const SweepPlan &plan, const Numerics &numerics, const Target &target) {
-  NestMapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .keep = Keep::reread, .split = 1};
+  NestMapping mapping{.rows = 1, .unroll = 1, .vector = target.vector_bits, .tile = 64, .share = 1, .keep = Keep::reread, .split = 1};
   const Nest *nest = main_nest(plan, numerics, mapping);
   if (!nest)
     return mapping;

@@ -46,6 +46,7 @@ X86Mapping read_mapping(const Mapping &mapping) {
                    .unroll = int(v[1]),
                    .vector = int(v[2]),
                    .tile = int(v[3]),
+                   .share = 1,
                    .keep = nest::Keep(v[4]),
                    .stream = v[5] != 0,
                    .prefetch = int(v[6]),

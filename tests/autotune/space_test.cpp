@@ -75,6 +75,21 @@ TEST(Space, NumericsOpenOnlyWhenAsked) {
   EXPECT_TRUE(std::ranges::any_of(near, [&](const Schedule &schedule) { return !(schedule.numerics == open.space.start.numerics); }));
 }
 
+/// Threads of a GPU that are no power of two share a row that goes over the lanes once; of longer rows they want other lanes.
+TEST(Space, ThreadsThatAreNoPowerOfTwoAreReached) {
+  const Target &gpu = find_target("sm_90");
+  const auto reached = [&](const std::string &problem, bool numerics, const std::string &wanted) {
+    const Place place(problem, numerics, gpu);
+    return std::ranges::any_of(neighbours(place.space, place.space.start), [&](const Schedule &schedule) {
+      return to_text(schedule, place.space.backend.knobs()).find(wanted) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(reached("layer_norm rows=1 cols=180 x=f32", false, "| threads=96 "));
+  EXPECT_FALSE(reached("layer_norm rows=8192 cols=1536 x=bf16", false, "| threads=96 "));
+  EXPECT_TRUE(reached("layer_norm rows=8192 cols=1536 x=bf16", true, "lanes=2048 chunk=256K fold=low fma=off | threads=96 "));
+  EXPECT_TRUE(reached("rms_norm rows=8192 cols=5120 x=bf16", true, "lanes=8192 chunk=256K fold=low fma=off | threads=160 "));
+}
+
 TEST(Space, TheWholeProductHasEveryNeighbourOnce) {
   const Place place("layer_norm rows=1 cols=64");
   const std::vector<Schedule> all = all_schedules(place.space);

@@ -313,6 +313,15 @@ TEST(Mutation, WaitsForCopiesAndClustersAreMissed) {
   EXPECT_TRUE(tally.escaped.empty());
 }
 
+/// Where warps that are no power of two meet.
+TEST(Mutation, MeetingsOfAnyNumberOfWarpsAreMissed) {
+  const Tally tally = try_mappings({"lanes=512 chunk=512 threads=96 rows=1 vector=4 blocks=1 keep=reread",
+                                    "lanes=512 chunk=512 fold=high threads=96 rows=2 vector=4 blocks=1 keep=reread",
+                                    "lanes=512 chunk=512 threads=160 rows=1 vector=8 blocks=1 grid=resident stages=2 copy=bulk"});
+  EXPECT_GT(tally.all().stopped, 5);
+  EXPECT_TRUE(tally.escaped.empty());
+}
+
 /// Each mbarrier, expectation, arrival, wait and fence of rows that come in bulk, and the barriers that let a stage be filled again.
 TEST(Mutation, WhatBulkCopiesGoByIsMissed) {
   const Tally tally = try_mappings({"grid=resident stages=2 copy=bulk blocks=1 rows=1",

@@ -120,6 +120,27 @@ TEST(Ptxas, AssemblesRowsThatComeInBulk) {
     }
 }
 
+/// Rows of the sizes between powers of two, each by as many threads as have one vector of it, or a few, and no lane that is not there.
+TEST(Ptxas, AssemblesRowsThatThreadsOfAnyNumberShare) {
+  if (find_ptxas().empty())
+    GTEST_SKIP() << "no ptxas";
+  const Target &gpu = find_target("sm_90");
+  const std::pair<const char *, std::vector<const char *>> kShared[] = {
+      {"layer_norm rows=1024 cols=1152 x=bf16", {"lanes=2048 threads=160", "lanes=2048 threads=64"}},
+      {"rms_norm rows=1024 cols=1536 x=bf16", {"lanes=2048 threads=192", "lanes=2048 threads=96 fold=high"}},
+      {"softmax rows=1024 cols=2304 x=bf16", {"lanes=4096 threads=288", "lanes=4096 threads=96"}},
+      {"add_rms_norm rows=1024 cols=2560 x=bf16", {"lanes=4096 threads=320", "lanes=4096 threads=160"}},
+      {"layer_norm rows=1024 cols=5120 x=bf16", {"lanes=8192 threads=640", "lanes=8192 threads=320 grid=resident stages=2 copy=bulk"}},
+      {"rms_norm rows=1024 cols=6144 x=f32", {"lanes=8192 threads=768", "lanes=8192 threads=384 cluster=2"}},
+  };
+  for (const auto &[text, schedules] : kShared)
+    for (const char *schedule : schedules) {
+      SCOPED_TRACE(std::string(text) + " / " + schedule);
+      const SweepPlan plan = make_sweep_plan(parse_problem(text));
+      expect_no_spills(backend_for(gpu).compile(plan, schedule_for(plan, gpu, schedule), gpu, "kernel"), gpu);
+    }
+}
+
 /// Warps of a kernel that a multiprocessor holds, and could hold, where an assembler gives it so many registers.
 std::string warps_of(const Launch &launch, int registers, const char *target = "sm_90") {
   const TemporaryDirectory directory;

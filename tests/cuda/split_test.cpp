@@ -97,7 +97,8 @@ TEST(ThreadsOfATile, AreAPowerOfTwoOnlyWhereLanesAre) {
     return cuda().inapplicable(plan, parse_schedule("threads=96 rows=1 blocks=1", cuda().knobs(), cuda().default_schedule(plan, gpu())),
                                gpu());
   };
-  EXPECT_EQ(reason("layer_norm cols=4096").value_or("none"), "schedule: threads=96: they do not divide lanes=1024; use threads=64");
+  EXPECT_EQ(reason("layer_norm cols=4096").value_or("none"),
+            "schedule: threads=96 vector=16: rows go over lanes=1024 more than once, which they do not divide; use threads=64");
   EXPECT_EQ(reason("layer_norm order=cols,rows").value_or("none"), "none");
 }
 
