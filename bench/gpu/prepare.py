@@ -16,8 +16,8 @@ for 75 problems to tune. Later compilers are too large.
 import json
 import os
 import pathlib
-import subprocess
 import shutil
+import subprocess
 import tarfile
 import tempfile
 import time
