@@ -183,6 +183,11 @@ Mapping CudaBackend::mapping_under(const SweepPlan &plan, const Target &target, 
       mapping.threads = threads;
       break;
     }
+  const int unroll = mapping.unroll;
+  if (read_mapping(schedule.mapping).keep == Keep::reread) // a thread has two loads under way, if there are registers for them
+    mapping.unroll = int(std::min<int64_t>(2 * unroll, knobs()[kUnrollKnob].values.back()));
+  if (!applies())
+    mapping.unroll = unroll;
   const int64_t most =
       std::min<int64_t>(kBusy / (mapping.threads * mapping.rows), blocks_with_room(plan, numerics, read_mapping(schedule.mapping), target));
   for (int64_t blocks : std::views::reverse(knobs()[kBlocksKnob].values)) { // as many as there is room for, and no more than are of use

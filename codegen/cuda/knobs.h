@@ -8,7 +8,7 @@
 namespace normforge::cuda {
 
 std::span<const Knob> mapping_knobs();
-constexpr size_t kThreadsKnob = 0, kVectorKnob = 2, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 10; ///< rows of the table
+constexpr size_t kThreadsKnob = 0, kVectorKnob = 2, kUnrollKnob = 3, kKeepKnob = 4, kBlocksKnob = 5, kSplitKnob = 10; ///< rows of the table
 
 /// What later sweeps need of a point: read and computed again, or kept by the thread that owns the point.
 enum class Keep { reread, shared, registers };

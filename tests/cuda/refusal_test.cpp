@@ -69,7 +69,7 @@ const Refusal kRefusals[] = {
     {"softmax rows=8 cols=4096 x=f64", "threads=32 blocks=1 rows=1 keep=registers", "sm_90",
      "schedule: keep=registers threads=32 rows=1 blocks=1: a thread wants 600 registers, of which it may have 255; use keep=shared or "
      "keep=reread"},
-    {"layer_norm rows=8 x=f32", "lanes=1024 chunk=1024 rows=8 threads=64 keep=reread blocks=1", "sm_86",
+    {"layer_norm rows=8 x=f32", "lanes=1024 chunk=1024 rows=8 threads=64 unroll=2 keep=reread blocks=1", "sm_86",
      "schedule: keep=reread threads=64 rows=8 blocks=1: a thread wants 178 registers, of which it may have 128; use fewer "
      "threads or rows"},
     {"softmax rows=8 cols=4096", "lanes=1024 chunk=1024 threads=4 vector=16 rows=1 unroll=4 keep=reread blocks=1", "sm_90",
