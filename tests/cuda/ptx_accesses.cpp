@@ -48,7 +48,7 @@ PtxAccesses accesses_of(const Kernel &kernel, const Step &step) {
   const std::vector<Line> lines = lines_of(kernel.object, step.symbol);
   const std::map<size_t, size_t> tensors = tensor_parameters(step.launch);
   static const std::regex parameter("ld\\.param\\.b64\\s+(%rd[0-9]+), \\[\\w+_param_([0-9]+)\\]");
-  static const std::regex passes_on("^\\s*(@!?%p[0-9]+\\s+)?(mov|add|sub|cvta|selp|min|max|or)[.]");
+  static const std::regex passes_on("^\\s*(@!?%p[0-9]+\\s+)?(mov|add|sub|mad|cvta|selp|min|max|or)[.]");
   std::map<std::string, std::set<size_t>> origin; // of registers
   std::smatch found;
   for (const Line &line : lines)
