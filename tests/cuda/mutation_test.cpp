@@ -210,7 +210,7 @@ std::vector<int64_t> extents_for(const Norm &norm, const Shape &shape) {
   if (kLong && norm.program.axes.front().name == "rows")
     extents.front() = 11; // more than are copied ahead
   if (std::ranges::any_of(norm.program.nodes, [](const Node &node) { return node.op == Op::max || node.op == Op::min; }))
-    extents.front() = kLong ? 160 : 40;
+    extents.front() = 40;
   return extents;
 }
 
