@@ -26,12 +26,21 @@ constexpr int kByte = 28;          ///< of elements of one byte, which are put t
 constexpr int kDivision = 4;       ///< that rounds correctly,
 constexpr int kTranscendental = 2; ///< for each lane: what passes through polynomials while other tensors' elements wait
 
-/// Whether a row, or the columns, may end within a block of lanes: what is loaded there is chosen from, lane by lane.
-bool has_remainder(const SweepPlan &plan, const nest::NestShape &shape) {
+/// Whether a row, or the columns, may end within a block of lanes,
+bool has_remainder(const SweepPlan &plan, const nest::NestShape &shape, int block) {
   if (shape.vector_axis < 0)
     return false;
   const Extent &extent = plan.specialized.axes[size_t(shape.vector_axis)].extent;
-  return !extent.fixed() || extent.lo % shape.width != 0;
+  return !extent.fixed() || extent.lo % block != 0;
+}
+
+/// The part of a row's blocks of lanes that threads have elements of: past its end they have no more groups.
+double reached(const SweepPlan &plan, const nest::NestShape &shape, const Threads &threads) {
+  const Extent extent = shape.vector_axis < 0 ? Extent{1, 1} : plan.specialized.axes[size_t(shape.vector_axis)].extent;
+  if (!extent.fixed())
+    return 1;
+  const auto padded = [&](int64_t to) { return (extent.lo + to - 1) / to * to; };
+  return double(padded(threads.stride())) / double(padded(shape.width));
 }
 
 } // namespace
@@ -64,8 +73,11 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
   addresses += std::ranges::any_of(shape.nodes, [&](NodeId id) { return program.node(id).op == Op::sqrt; }) ? kRoot : 0;
   // What a chunk's sums leave for its squares about their mean stays in registers even on its way to shared memory.
   const bool passes_on = std::ranges::any_of(shape.nest.sweeps, [](const Sweep &sweep) { return !sweep.moments.empty(); });
-  const int64_t kept = kept_in_registers || (passes_on && unrolls(shape, residency)) ? residency.row_bytes() / 4 / threads.count : 0;
-  const bool remainder = has_remainder(plan, shape);
+  const int64_t kept = kept_in_registers || (passes_on && unrolls(shape, residency))
+                           ? int64_t(double(residency.row_bytes() / 4 / threads.count) * reached(plan, shape, threads))
+                           : 0;
+  const bool remainder = has_remainder(plan, shape, shape.width);
+  const bool by_elements = has_remainder(plan, shape, shape.inner ? threads.vector : shape.width); // each is there or not
   int64_t most = 0;
   for (size_t s = 0; s < shape.nest.sweeps.size(); ++s) {
     const Sweep &sweep = shape.nest.sweeps[s];
@@ -74,8 +86,10 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     const int64_t loaded = moved_bytes(plan, shape, sweep, points) * mapping.unroll * threads.lanes() / 4;
     const int64_t one_by_one = shape.inner ? threads.lanes() * (reads * words + kElement)
                                            : threads.lanes() * mapping.unroll * (reads * (words + 2) + 2 * int64_t(sweep.writes.size()));
-    const int64_t moved =
-        remainder ? std::max(loaded, one_by_one) + kStore * std::max<int64_t>(0, int64_t(sweep.writes.size()) - 1) : loaded;
+    const int64_t more_stores = kStore * std::max<int64_t>(0, int64_t(sweep.writes.size()) - 1);
+    const int64_t moved = by_elements ? std::max(loaded, one_by_one) + more_stores
+                          : remainder ? loaded + std::min<int64_t>(loaded, kElement * threads.lanes()) + more_stores
+                                      : loaded;
     const int64_t accumulators = int64_t(nest::accumulators_of(program, shape.nest, s, 1).size()),
                   sums = accumulators * threads.lanes() * words;
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();

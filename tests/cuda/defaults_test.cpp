@@ -19,7 +19,7 @@ const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
 constexpr int kAtLeast = 64;      ///< registers that each thread of a default has: what it wants below that makes no difference
 constexpr int kShort = 32;        ///< the estimate may fall short of ptxas's choice by so many, which fits itself to fewer without a spill,
-constexpr int kExcess = 64;       ///< and exceed it by so many
+constexpr int kExcess = 128;      ///< and exceed it by so many, where a row ends soon after a block of lanes begins
 constexpr int kWholeFile = 1024;  ///< threads that share all registers, 64 each, however long their code is:
 constexpr int kFewBytes = 64;     ///< some rows of them that are read again spill so much at most
 constexpr double kMeanError = 12; ///< either way, on average
