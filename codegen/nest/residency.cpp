@@ -146,17 +146,24 @@ private:
     return false;
   }
 
-  /// Whether a sweep after `s`, up to `last`, reads an input that lies in an output's place; a row's first element may be read at any time.
+  /// Whether a sweep after `s`, up to `last`, reads an input that may lie in an output's place: a call may have any of its axes and width
+  /// there, whatever the problem says. A row's first element may be read at any time.
   bool reads_in_place(size_t output, size_t s, size_t last, const std::vector<char> &kept) const {
-    const auto &pairs = plan.problem.in_place;
-    const auto pair = std::ranges::find(pairs, int(output), &std::pair<int, int>::first);
-    if (pair == pairs.end())
-      return false;
-    for (size_t sweep = s + 1; sweep <= last; ++sweep)
+    const auto may_lie_there = [&](int input) {
+      const Tensor &tensor = program.tensors[size_t(input)];
+      return tensor.role == Tensor::input && program.axes_of(tensor) == program.axes_of(program.tensors[output]) &&
+             info(*plan.specialized.dtypes[size_t(input)]).bytes == info(*plan.specialized.dtypes[output]).bytes;
+    };
+    bool any = false, picks = false;
+    for (const Node &node : program.nodes) {
+      any |= node.op == Op::tensor && may_lie_there(node.symbol);
+      picks |= node.op == Op::first;
+    }
+    for (size_t sweep = s + 1; sweep <= last && any; ++sweep)
       for (NodeId id : list(needed(shape.nest.sweeps[sweep], kept)))
-        if (program.node(id).op == Op::tensor && program.node(id).symbol == pair->second)
+        if (program.node(id).op == Op::tensor && may_lie_there(program.node(id).symbol))
           return true;
-    return std::ranges::any_of(program.nodes, [](const Node &node) { return node.op == Op::first; });
+    return any && picks;
   }
 
   int cost_of(NodeId id, const std::vector<char> &kept) const {

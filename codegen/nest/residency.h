@@ -2,7 +2,7 @@
 // leaves nothing, later sweeps read and compute again; keep=scratch leaves what takes an operation to make again (a centred value, a
 // converted bf16, an exponential); keep=registers leaves all that is used again and unrolls the sweeps, so that the buffer becomes
 // registers; keep=output leaves it where an output of the same type will be written once nothing wants it any more, which takes no buffer,
-// whatever the extents are.
+// whatever the extents are; but no input that may lie there is read again.
 #pragma once
 
 #include <algorithm>

@@ -84,8 +84,8 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return std::string("schedule: split: parts of a row are worked on one at a time; use rows=1 prefetch=0, or split=1");
   if (mapping.keep == Keep::output && !keeps)
     return std::string(
-        "schedule: keep=output: no output can hold what a later sweep would need an operation to make again: one of the type "
-        "that is computed in, of which nothing is read in its place; use keep=scratch or keep=reread");
+        "schedule: keep=output: no output can hold what a later sweep would need an operation to make again: it takes one of the "
+        "type that is computed in, in whose place no input may lie that is read again; use keep=scratch or keep=reread");
   if (mapping.keep != Keep::reread && !keeps)
     return std::string("schedule: keep: no sweep leaves what a later one would need an operation to make again; use keep=reread");
   if (mapping.stream && !streams)
