@@ -7,7 +7,7 @@ void add_database_option(CLI::App &verb, std::string &database, const std::strin
 }
 
 void add_target_option(CLI::App &verb, std::string &target) {
-  verb.add_option("--target", target, "CPU level (default: the best that this machine runs)")->type_name("TARGET");
+  verb.add_option("--target", target, "CPU level (default: the best that this machine runs) or GPU architecture")->type_name("TARGET");
 }
 
 void add_timed_threads_option(CLI::App &verb, int &threads) {

@@ -138,8 +138,7 @@ void add_tune(CLI::App &program) {
       "  normforge tune norms.problems --target sm_90, on a machine with such a GPU; with --pack pack, for one that has nothing else");
   auto flags = std::make_shared<TuneFlags>();
   verb->add_option("PROBLEMS", flags->problems, "File of problems")->type_name("")->required();
-  verb->add_option("--target", flags->target, "CPU level (default: the best that this machine runs) or GPU architecture to tune for")
-      ->type_name("TARGET");
+  add_target_option(*verb, flags->target);
   verb->add_option("--effort", flags->effort,
                    "estimate: the cost model alone; quick: 10 s a problem at most; patient: a minute; exhaustive: every schedule")
       ->type_name("EFFORT")

@@ -197,6 +197,7 @@ class Tune(ProgramTest):
             (("tune", "nothing.problems"), "cannot read 'nothing.problems'"),
             (("explain", *SMALL.split(), "--db", "nothing"), "'normforge tune' makes it"),
             (("explain", "rms_nrom"), "did you mean 'rms_norm'"),
+            (("explain", "softmax", "cols=9..2000", "--target", "sm_90"), "choose one of: 'softmax cols=9..1024', 'softmax cols=1025..2000'"),
             (("replay", "norms.problems", "--db", "nothing"), "there is no such file"),
         ):
             self.refused(*words, says=says)

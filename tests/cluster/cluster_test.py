@@ -117,16 +117,17 @@ class Cluster(unittest.TestCase):
         self.check_whole()
 
     def test_readme(self):
+        """Its commands and, on a machine so busy that they measure too little, the same with more time."""
         blocks = re.findall(r"^```sh\n(.*?)^```$", (EXAMPLE / "README.md").read_text("utf-8"), re.M | re.S)
         self.assertEqual(len(blocks), 2)
         shutil.rmtree(self.directory / "pack")
-        for block in blocks:
-            self.do("sh", "-ec", block)
-        for lock in ("norms.lock", "slurm.lock"):
-            entries = (self.directory / lock).read_text().splitlines()[1:]
-            if not entries:
-                self.skipTest("the machine is too busy to measure anything in the time that the README gives")
-            self.assertLessEqual({json.loads(entry)["problem"].split()[0] for entry in entries}, {"layer_norm", "rms_norm", "softmax", "add_rms_norm"})
+        for block, pack, lock in zip(blocks, ("pack", "slurm-pack"), ("norms.lock", "slurm.lock")):
+            for patience in ("", "--budget 300s"):
+                shutil.rmtree(self.directory / pack, ignore_errors=True)
+                self.do("sh", "-ec", block.replace("normforge tune", f"normforge tune {patience}"))
+                if "layer_norm" in (self.directory / lock).read_text():
+                    break
+            self.assertIn("layer_norm", (self.directory / lock).read_text())
 
 
 if __name__ == "__main__":
