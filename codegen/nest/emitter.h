@@ -1,6 +1,7 @@
 // Emits one nest of a sweep plan as a function. The class is spread over files by what they emit:
 //   emit_kernel.cpp   arguments, the place of a work item, row buffers
 //   emit_sweep.cpp    a sweep: loops over the reduced axes, chunks, blocks of lanes, tails
+//   emit_caches.cpp   its streaming stores and prefetches
 //   emit_chunks.cpp   two sweeps that run chunk by chunk
 //   emit_split.cpp    the steps of a nest whose rows are split
 //   emit_point.cpp    the value of a node at the point where the loops stand

@@ -1,5 +1,5 @@
 // One sweep of a nest as it is emitted: emit_sweep.cpp has its loops, emit_split.cpp those over a part of a row, emit_chunks.cpp those of a
-// sweep that runs chunk by chunk with the one after it.
+// sweep that runs chunk by chunk with the one after it, and emit_caches.cpp its streaming stores and prefetches.
 #pragma once
 
 #include <memory>
@@ -27,16 +27,20 @@ private:
   void settle(Frames &rows, const Values &results);
   Values level(size_t depth, Frames rows, mlir::ValueRange state);
   Values run_of(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
-  Values written_run(const Frames &rows, Value begin, Value end);
   Values piece(const Frames &rows, Value begin, Value end, mlir::ValueRange state);
   Frames place(Frames rows, Value index, Value active);
   void load(Frames &rows);
   Values block(Frames rows, mlir::ValueRange state);
   void accumulate(NodeId reduction, Accumulator accumulator, Frame &frame, Value &sum);
   void spread_scalars(Frames &rows);
-  void prefetch(const Frame &frame, const std::vector<NodeId> &ids, llvm::ArrayRef<int> axes, Value steps);
-  bool lies_alike(const View &view) const;
+
+  // emit_caches.cpp
+  Values written_run(const Frames &rows, Value begin, Value end);
   bool is_streamed(const Write &write) const;
+  bool lies_alike(const View &view) const;
+  void prefetch(const Frame &frame, const std::vector<NodeId> &ids, llvm::ArrayRef<int> axes, Value steps);
+
+  // emit_split.cpp
   Values runs_of(const Part &part, const Frames &row, mlir::ValueRange state);
   Value partial(Value record, Value part, size_t accumulator);
   unsigned record_alignment() const;
