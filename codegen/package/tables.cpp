@@ -1,172 +1,13 @@
-// A table of the ABI goes from the C structs of this process into an LLVM module as its bytes, field by field (padding stays zero, so that
-// equal tables are equal bytes), with symbols where the fields are pointers. The compiler's own struct layout is thus the only one there
-// is.
 #include "codegen/package/tables.h"
 
 #include <cctype>
-#include <cstring>
-#include <mutex>
 
+#include "codegen/package/table_module.h"
 #include "dsl/error.h"
 #include "runtime/abi.h"
-#include "llvm/ADT/SmallString.h"
-#include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/LegacyPassManager.h"
-#include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
 
 namespace normforge {
 namespace {
-
-using Parts = std::vector<llvm::Constant *>;
-
-/// A C struct on its way into a module: the fields that are named, zeros elsewhere.
-template <class T> class Image {
-public:
-  explicit Image(const T &value) : value(value), bytes(sizeof(T), '\0') {}
-
-  template <class... M> Image &fields(M T::*...members) {
-    (std::memcpy(bytes.data() + offset(members), &(value.*members), sizeof(value.*members)), ...);
-    return *this;
-  }
-  /// A field of a struct within the struct.
-  template <class S, class M> Image &inner(S T::*outer, M S::*member) {
-    const size_t at =
-        offset(outer) + size_t(reinterpret_cast<const char *>(&(value.*outer.*member)) - reinterpret_cast<const char *>(&(value.*outer)));
-    std::memcpy(bytes.data() + at, &(value.*outer.*member), sizeof(value.*outer.*member));
-    return *this;
-  }
-  template <class M> Image &pointer(M *T::*member, llvm::Constant *to) {
-    pointers.emplace_back(offset(member), to);
-    return *this;
-  }
-
-  /// Appends the struct to `parts`. Pointers are added in increasing order of their offset.
-  void append_to(Parts &parts, llvm::LLVMContext &context) const {
-    size_t at = 0;
-    const auto plain = [&](size_t end) {
-      if (end > at)
-        parts.push_back(llvm::ConstantDataArray::getString(context, llvm::StringRef(bytes).slice(at, end), /*AddNull=*/false));
-    };
-    for (const auto &[position, to] : pointers) {
-      internal_check(position >= at);
-      plain(position);
-      parts.push_back(to);
-      at = position + sizeof(void *);
-    }
-    plain(bytes.size());
-  }
-
-private:
-  template <class M> size_t offset(M T::*member) const {
-    return size_t(reinterpret_cast<const char *>(&(value.*member)) - reinterpret_cast<const char *>(&value));
-  }
-
-  const T &value;
-  std::string bytes;
-  std::vector<std::pair<size_t, llvm::Constant *>> pointers;
-};
-
-/// A module of constants and entry points of one library, and its way to an object file. Names are without the library's prefix.
-class TableModule {
-public:
-  explicit TableModule(std::string library)
-      : library(std::move(library)), module("tables", context), pointer_type(llvm::PointerType::get(context, 0)) {
-    static std::once_flag once;
-    std::call_once(once, [] {
-      LLVMInitializeX86TargetInfo();
-      LLVMInitializeX86Target();
-      LLVMInitializeX86TargetMC();
-      LLVMInitializeX86AsmPrinter();
-    });
-    const llvm::Triple triple("x86_64-unknown-linux-gnu");
-    std::string error;
-    const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
-    internal_check(target);
-    machine.reset(target->createTargetMachine(triple, "x86-64", "", {}, llvm::Reloc::PIC_));
-    module.setTargetTriple(triple);
-    module.setDataLayout(machine->createDataLayout());
-    module.setPICLevel(llvm::PICLevel::BigPIC);
-  }
-
-  llvm::Constant *none() { return llvm::ConstantPointerNull::get(pointer_type); }
-
-  llvm::Constant *text(const char *characters, const std::string &symbol = "") {
-    return characters ? constant(llvm::ConstantDataArray::getString(context, characters), symbol) : none();
-  }
-
-  llvm::Constant *bytes(const std::string &data, const std::string &symbol) {
-    return constant(llvm::ConstantDataArray::getString(context, data), symbol);
-  }
-
-  template <class Number> llvm::Constant *numbers(const Number *first, size_t count) {
-    return count ? constant(llvm::ConstantDataArray::get(context, llvm::ArrayRef(first, count))) : none();
-  }
-
-  llvm::Constant *pointers(const Parts &elements) {
-    return elements.empty() ? none() : constant(llvm::ConstantArray::get(llvm::ArrayType::get(pointer_type, elements.size()), elements));
-  }
-
-  /// An array of structs: `image` makes each.
-  template <class T> llvm::Constant *structs(const T *first, int32_t count, auto image, const std::string &symbol = "") {
-    Parts parts;
-    for (int32_t i = 0; i < count; ++i)
-      image(first[i], i).append_to(parts, context);
-    return parts.empty() ? none() : constant(llvm::ConstantStruct::getAnon(context, parts, /*Packed=*/true), symbol);
-  }
-
-  /// The address of something in another object of the library.
-  llvm::Constant *external(const std::string &symbol) {
-    return module.getOrInsertGlobal(prefixed(library, symbol), llvm::Type::getInt8Ty(context));
-  }
-
-  /// status NAME_`symbol`(p…) { return NAME_`callee`(first, p…); } with `parameters` pointers p.
-  void forward(const std::string &symbol, size_t parameters, const std::string &callee, llvm::Constant *first) {
-    llvm::IRBuilder<> builder(context);
-    const auto type = [&](size_t count) {
-      return llvm::FunctionType::get(builder.getInt32Ty(), std::vector<llvm::Type *>(count, pointer_type), false);
-    };
-    auto *function = llvm::Function::Create(type(parameters), llvm::GlobalValue::ExternalLinkage, prefixed(library, symbol), module);
-    function->setDoesNotThrow();
-    builder.SetInsertPoint(llvm::BasicBlock::Create(context, "", function));
-    std::vector<llvm::Value *> arguments{first};
-    for (llvm::Argument &argument : function->args())
-      arguments.push_back(&argument);
-    llvm::CallInst *call = builder.CreateCall(module.getOrInsertFunction(prefixed(library, callee), type(parameters + 1)), arguments);
-    call->setTailCall();
-    builder.CreateRet(call);
-  }
-
-  std::string object() {
-    llvm::SmallString<0> bytes;
-    llvm::raw_svector_ostream out(bytes);
-    llvm::legacy::PassManager passes;
-    internal_check(!machine->addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile));
-    passes.run(module);
-    return bytes.str().str();
-  }
-
-private:
-  /// With a symbol: for the other objects of the library.
-  llvm::GlobalVariable *constant(llvm::Constant *value, const std::string &symbol = "") {
-    auto *variable = new llvm::GlobalVariable(module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value);
-    if (!symbol.empty()) {
-      variable->setName(prefixed(library, symbol));
-      variable->setLinkage(llvm::GlobalValue::ExternalLinkage);
-      variable->setVisibility(llvm::GlobalValue::HiddenVisibility);
-    }
-    variable->setAlignment(llvm::Align(8));
-    return variable;
-  }
-
-  std::string library;
-  llvm::LLVMContext context;
-  llvm::Module module;
-  llvm::PointerType *pointer_type;
-  std::unique_ptr<llvm::TargetMachine> machine;
-};
 
 std::string table_symbol(const FunctionTable &table) { return function_symbol(table) + "_table"; }
 
@@ -179,7 +20,7 @@ llvm::Constant *launch(TableModule &module, const nf_launch *launch) {
         .pointer(&nf_launch::symbol, module.text(launch->symbol))
         .fields(&nf_launch::threads, &nf_launch::rows, &nf_launch::cluster, &nf_launch::resident, &nf_launch::shared_bytes,
                 &nf_launch::parameters)
-        .pointer(&nf_launch::parameter, module.numbers(launch->parameter, size_t(launch->parameters)));
+        .pointer(&nf_launch::parameter, module.numbers(std::span(launch->parameter, size_t(launch->parameters))));
   });
 }
 
@@ -230,7 +71,7 @@ void add_table(TableModule &module, const FunctionTable &functions, const std::v
     return Image(scalar)
         .pointer(&nf_scalar::name, module.text(scalar.name))
         .fields(&nf_scalar::offset, &nf_scalar::set_size, &nf_scalar::lo, &nf_scalar::hi, &nf_scalar::lo_open, &nf_scalar::hi_open)
-        .pointer(&nf_scalar::set, module.numbers(scalar.set, size_t(scalar.set_size)));
+        .pointer(&nf_scalar::set, module.numbers(std::span(scalar.set, size_t(scalar.set_size))));
   });
   llvm::Constant *requirements =
       module.structs(function.requirement, function.requirements, [&](const nf_requirement &requirement, int32_t) {
@@ -291,7 +132,7 @@ std::string emit_device_code(const std::string &library, const std::string &kern
 
 std::string emit_description(const std::string &library, const std::vector<const FunctionTable *> &functions) {
   TableModule module(library);
-  Parts tables, cuda_tables;
+  std::vector<llvm::Constant *> tables, cuda_tables;
   for (const FunctionTable *function : functions)
     (function->on_gpu() ? cuda_tables : tables).push_back(module.external(table_symbol(*function)));
   nf_library description{};
