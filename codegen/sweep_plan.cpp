@@ -1,38 +1,24 @@
-// How reductions become sweeps. Every node has a time within its nest: the number of sweeps that must have ended before it can be
-// evaluated. A leaf has time 0, other nodes the latest time of their operands; a reduction whose operand has time t is accumulated in
-// sweep t and its result has time t + 1. LayerNorm by centred statistics thus gets three sweeps, RMSNorm two, without either being
-// mentioned here.
-//
-// Which nest a reduction belongs to follows in the same way: reductions over the same axes that feed each other share a nest; one that
-// needs the result of a reduction over other axes goes to a later nest.
+// How reductions become sweeps. Every node has a time within its nest (codegen/placement.h): the number of sweeps that must have ended
+// before it can be evaluated. A leaf has time 0, other nodes the latest time of their operands; a reduction whose operand has time t is
+// accumulated in sweep t and its result has time t + 1. LayerNorm by centred statistics thus gets three sweeps, RMSNorm two, without either
+// being mentioned here.
 #include "codegen/sweep_plan.h"
 
 #include <algorithm>
-#include <bit>
 #include <map>
 
-#include "dsl/error.h"
+#include "codegen/placement.h"
 
 namespace normforge {
 namespace {
 
-/// Whether a node belongs to the nest over the axes that it removes, and is a temporary for every other nest. A pivot (`first`) does as
-/// reductions do: read again by a later nest, it might already have been overwritten in place.
-bool removes_axes(Op op) { return is_reduction(op) || op == Op::first; }
-
-/// The operands of a node that are there.
-std::span<const NodeId> operands(const Node &node) { return {node.operands.data(), size_t(info(node.op).operands)}; }
-
 class Planner {
 public:
-  explicit Planner(SweepPlan &plan) : plan_(plan), program_(plan.specialized.program), nest_of_(program_.nodes.size(), 0) {}
+  explicit Planner(SweepPlan &plan) : plan_(plan), program_(plan.specialized.program), placed_(place(program_)) {}
 
   void run() {
-    find_live();
-    place_reductions();
-    place_outputs();
-    for (size_t i = 0; i < keys_.size(); ++i)
-      if (used_[i]) {
+    for (size_t i = 0; i < placed_.nests.size(); ++i)
+      if (placed_.nests[i].used) {
         plan_.nests.push_back(build_nest(int(i)));
         nest_number_.push_back(int(i));
       }
@@ -40,156 +26,27 @@ public:
   }
 
 private:
-  // Reductions of one nest: how many nests must have ended before it, and the axes that are reduced.
-  struct NestKey {
-    int level;
-    AxisSet over;
-    auto operator<=>(const NestKey &) const = default;
-  };
-
   SweepPlan &plan_;
   const Program &program_;
-  std::vector<NestKey> keys_; // sorted: the order in which nests run
-  std::vector<char> used_;    // whether anything needs the nest
-  std::vector<AxisSet> kept_; // by nest
-  std::vector<int> nest_of_;  // by node that removes axes: the nest that does so
-  std::vector<char> live_;
-  std::vector<int> output_nest_; // by output
-  std::vector<int> nest_number_; // by nest of the plan: its number here
+  const Placement placed_;
+  std::vector<int> nest_number_; // by nest of the plan: its number among those of the placement
 
   const Node &node(NodeId id) const { return program_.node(id); }
 
-  void find_live() {
-    live_.assign(program_.nodes.size(), 0);
-    for (const Output &output : program_.outputs)
-      live_[size_t(output.node)] = 1;
-    for (size_t id = program_.nodes.size(); id-- > 0;)
-      if (live_[id])
-        for (NodeId operand : operands(program_.nodes[id]))
-          live_[size_t(operand)] = 1;
-  }
-
-  void place_reductions() {
-    // The latest nest keys on which each node depends; several when they stand at one level.
-    std::vector<std::vector<NestKey>> latest(program_.nodes.size());
-    std::vector<NestKey> key_of(program_.nodes.size(), {0, 0});
-    for (size_t id = 0; id < program_.nodes.size(); ++id) {
-      if (!live_[id])
-        continue;
-      std::vector<NestKey> keys;
-      for (NodeId operand : operands(program_.nodes[id]))
-        for (const NestKey &key : latest[size_t(operand)]) {
-          if (!keys.empty() && key.level > keys.front().level)
-            keys.clear();
-          if ((keys.empty() || key.level == keys.front().level) && std::ranges::find(keys, key) == keys.end())
-            keys.push_back(key);
-        }
-      if (removes_axes(program_.nodes[id].op)) {
-        const AxisSet over = program_.nodes[id].over;
-        int level = 0;
-        if (!keys.empty())
-          level = keys.front().level + (keys.size() > 1 || keys.front().over != over);
-        keys = {{level, over}};
-        key_of[id] = keys.front();
-        keys_.push_back(keys.front());
-      }
-      latest[id] = std::move(keys);
-    }
-    keys_.push_back({std::numeric_limits<int>::max(), 0}); // the pointwise nest at the end
-    std::ranges::sort(keys_);
-    keys_.erase(std::ranges::unique(keys_).begin(), keys_.end());
-    used_.assign(keys_.size(), 1);
-    used_.back() = 0;
-    kept_.assign(keys_.size(), 0);
-    for (size_t id = 0; id < program_.nodes.size(); ++id)
-      if (live_[id] && removes_axes(program_.nodes[id].op)) {
-        nest_of_[id] = int(std::ranges::find(keys_, key_of[id]) - keys_.begin());
-        kept_[size_t(nest_of_[id])] |= program_.nodes[id].axes;
-      }
-  }
-
-  // Reductions that a node depends on, directly or through other nodes.
-  std::vector<NodeId> reductions_below(NodeId root) const {
-    std::vector<NodeId> found, stack{root};
-    std::vector<char> seen(program_.nodes.size(), 0);
-    while (!stack.empty()) {
-      const NodeId id = stack.back();
-      stack.pop_back();
-      if (std::exchange(seen[size_t(id)], 1))
-        continue;
-      if (removes_axes(node(id).op))
-        found.push_back(id);
-      for (NodeId operand : operands(node(id)))
-        stack.push_back(operand);
-    }
-    return found;
-  }
-
-  // An output is written by the nest of its last reduction where that nest iterates over just the output's axes, else by the pointwise
-  // nest.
-  void place_outputs() {
-    for (const Output &output : program_.outputs) {
-      const AxisSet axes = program_.axes_of(program_.tensors[size_t(output.tensor)]);
-      int nest = -1;
-      for (NodeId reduction : reductions_below(output.node))
-        nest = std::max(nest, nest_of_[size_t(reduction)]);
-      if (nest < 0) // no reduction at all: any nest that iterates over just these axes will do
-        nest = int(std::ranges::find_if(kept_,
-                                        [&](const AxisSet &kept) {
-                                          const AxisSet over = keys_[size_t(&kept - kept_.data())].over;
-                                          return over != 0 && (kept == axes || (kept | over) == axes);
-                                        }) -
-                   kept_.begin());
-      const bool fits = nest < int(keys_.size()) && (axes & ~(kept_[size_t(nest)] | keys_[size_t(nest)].over)) == 0;
-      output_nest_.push_back(fits && !read_later(axes, nest) ? nest : int(keys_.size()) - 1);
-    }
-    for (size_t i = 0; i < output_nest_.size(); ++i)
-      if (output_nest_[i] == int(keys_.size()) - 1) {
-        used_.back() = 1;
-        kept_.back() |= program_.axes_of(program_.tensors[size_t(program_.outputs[i].tensor)]);
-      }
-  }
-
-  // Whether a nest after `nest` reads a tensor over `axes`: an output may be the same memory, so it must not be written before.
-  bool read_later(AxisSet axes, int nest) const {
-    for (size_t id = 0; id < program_.nodes.size(); ++id)
-      if (live_[id] && removes_axes(program_.nodes[id].op) && nest_of_[id] > nest)
-        for (NodeId leaf : leaves_below(NodeId(id)))
-          if (program_.axes_of(program_.tensors[size_t(node(leaf).symbol)]) == axes)
-            return true;
-    return false;
-  }
-
-  std::vector<NodeId> leaves_below(NodeId root) const {
-    std::vector<NodeId> found, stack{root};
-    std::vector<char> seen(program_.nodes.size(), 0);
-    while (!stack.empty()) {
-      const NodeId id = stack.back();
-      stack.pop_back();
-      if (std::exchange(seen[size_t(id)], 1))
-        continue;
-      if (node(id).op == Op::tensor)
-        found.push_back(id);
-      for (NodeId operand : operands(node(id)))
-        stack.push_back(operand);
-    }
-    return found;
-  }
-
   // What another nest computes is a leaf here: its value comes from a temporary.
-  bool is_leaf(NodeId id, int nest) const { return removes_axes(node(id).op) && nest_of_[size_t(id)] != nest; }
+  bool is_leaf(NodeId id, int nest) const { return removes_axes(node(id).op) && placed_.nest_of[size_t(id)] != nest; }
 
   Nest build_nest(int index) {
     Nest nest;
-    nest.reduced = keys_[size_t(index)].over;
-    nest.kept = kept_[size_t(index)] & ~nest.reduced;
+    nest.reduced = placed_.nests[size_t(index)].over;
+    nest.kept = placed_.nests[size_t(index)].axes & ~nest.reduced;
 
     // What the nest needs, and when. Ids are in topological order, so one pass up marks and one pass down times.
     std::vector<char> needed(program_.nodes.size(), 0);
     for (size_t id = 0; id < program_.nodes.size(); ++id)
-      needed[id] = live_[id] && removes_axes(program_.nodes[id].op) && nest_of_[id] == index;
+      needed[id] = placed_.live[id] && removes_axes(program_.nodes[id].op) && placed_.nest_of[id] == index;
     for (size_t i = 0; i < program_.outputs.size(); ++i)
-      if (output_nest_[i] == index)
+      if (placed_.output_nest[i] == index)
         needed[size_t(program_.outputs[i].node)] = 1;
     for (size_t id = program_.nodes.size(); id-- > 0;)
       if (needed[id] && !is_leaf(NodeId(id), index))
@@ -211,12 +68,12 @@ private:
     int last = reducing - 1;
     for (size_t i = 0; i < program_.outputs.size(); ++i)
       if (const Output &output = program_.outputs[i];
-          output_nest_[i] == index && (program_.axes_of(program_.tensors[size_t(output.tensor)]) & nest.reduced))
+          placed_.output_nest[i] == index && (program_.axes_of(program_.tensors[size_t(output.tensor)]) & nest.reduced))
         last = std::max(last, std::max(time[size_t(output.node)], 0));
     nest.sweeps.resize(size_t(last + 1));
 
     for (size_t i = 0; i < program_.outputs.size(); ++i) {
-      if (output_nest_[i] != index)
+      if (placed_.output_nest[i] != index)
         continue;
       const Output &output = program_.outputs[i];
       const Write write{output.tensor, output.node};
@@ -277,7 +134,7 @@ private:
       }
     };
     const auto made_by = [&](const Nest &nest, NodeId id) {
-      return nest_number_[size_t(&nest - plan_.nests.data())] == nest_of_[size_t(id)];
+      return nest_number_[size_t(&nest - plan_.nests.data())] == placed_.nest_of[size_t(id)];
     };
     std::map<NodeId, int> found;
     each_group([&](const Nest &nest, const std::vector<NodeId> &nodes, std::vector<Write> &) {
@@ -287,7 +144,7 @@ private:
     });
     for (auto &[id, index] : found) {
       index = int(plan_.temporaries.size());
-      const auto nest = std::ranges::find(nest_number_, nest_of_[size_t(id)]) - nest_number_.begin();
+      const auto nest = std::ranges::find(nest_number_, placed_.nest_of[size_t(id)]) - nest_number_.begin();
       plan_.temporaries.push_back({id, node(id).axes, int(nest)});
     }
     each_group([&](const Nest &nest, const std::vector<NodeId> &nodes, std::vector<Write> &writes) {

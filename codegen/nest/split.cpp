@@ -85,13 +85,10 @@ bool writes_rows(const NestShape &shape) {
          std::ranges::any_of(shape.nest.sweeps, [](const Sweep &sweep) { return !sweep.row_writes.empty(); });
 }
 
-/// Whether a row's tensors are among those of a call, which may be the memory of its row outputs.
+/// Whether a row's nodes read tensors, which may be the memory of its row outputs.
 bool reads_rows(const SweepPlan &plan, const NestShape &shape) {
   const auto reads = [&](const std::vector<NodeId> &rows) {
-    return std::ranges::any_of(rows, [&](NodeId id) {
-      const Node &node = plan.program().node(id);
-      return node.op == Op::tensor && size_t(node.symbol) < plan.program().tensors.size();
-    });
+    return std::ranges::any_of(rows, [&](NodeId id) { return plan.program().node(id).op == Op::tensor; });
   };
   return reads(shape.nest.rows) || std::ranges::any_of(shape.nest.sweeps, [&](const Sweep &sweep) { return reads(sweep.rows); });
 }

@@ -51,17 +51,6 @@ std::vector<Problem> functions_of(std::span<const Problem> problems) {
   return functions;
 }
 
-/// Outputs that kernels of `plan` write at every point, without asking whether they are wanted.
-uint64_t point_outputs(const SweepPlan &plan) {
-  uint64_t outputs = 0;
-  for (const Nest &nest : plan.nests)
-    for (const Sweep &sweep : nest.sweeps)
-      for (const Write &write : sweep.writes)
-        if (size_t(write.tensor) < plan.program().tensors.size() && plan.program().tensors[size_t(write.tensor)].role == Tensor::output)
-          outputs |= uint64_t(1) << write.tensor;
-  return outputs;
-}
-
 /// Axes that are left when those that are treated alike have collapsed.
 size_t axes_of(const Problem &problem) { return make_sweep_plan(problem).program().axes.size(); }
 
@@ -73,7 +62,7 @@ std::vector<Problem> generic_problems(const Problem &function) {
   for (size_t t = 0; t < program.tensors.size(); ++t)
     if (program.tensors[t].fallback)
       optional |= uint64_t(1) << t;
-  const uint64_t points = point_outputs(make_sweep_plan(function));
+  const uint64_t points = written_outputs(make_sweep_plan(function)).first;
   if (std::popcount(optional) + std::popcount(points) > kMostChoices)
     throw UserError(program.name + ": got more than " + std::to_string(kMostChoices) +
                     " optional inputs and full-size outputs, which would need a kernel for each combination; split it into several norms");

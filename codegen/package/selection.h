@@ -37,7 +37,7 @@ struct SelectedKernel {
 
 struct SelectedFunction {
   std::unique_ptr<FunctionTable> table; ///< without its kernels
-  std::vector<SelectedKernel> kernels;  ///< best first: GPUs', by level, then from the narrowest problem to the generic ones
+  std::vector<SelectedKernel> kernels;  ///< best first: GPUs', by level, band by band from the narrowest problem to the generic ones
 };
 
 struct Selection {

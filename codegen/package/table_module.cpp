@@ -91,13 +91,15 @@ void TableModule::forward(const std::string &symbol, size_t parameters, const st
   const auto type = [&](size_t count) {
     return llvm::FunctionType::get(builder.getInt32Ty(), std::vector<llvm::Type *>(count, compiler->pointer), false);
   };
-  auto *function = llvm::Function::Create(type(parameters), llvm::GlobalValue::ExternalLinkage, prefixed(library, symbol), compiler->module);
+  auto *function =
+      llvm::Function::Create(type(parameters), llvm::GlobalValue::ExternalLinkage, prefixed(library, symbol), compiler->module);
   function->setDoesNotThrow();
   builder.SetInsertPoint(llvm::BasicBlock::Create(compiler->context, "", function));
   std::vector<llvm::Value *> arguments{first};
   for (llvm::Argument &argument : function->args())
     arguments.push_back(&argument);
-  llvm::CallInst *call = builder.CreateCall(compiler->module.getOrInsertFunction(prefixed(library, callee), type(parameters + 1)), arguments);
+  llvm::CallInst *call =
+      builder.CreateCall(compiler->module.getOrInsertFunction(prefixed(library, callee), type(parameters + 1)), arguments);
   call->setTailCall();
   builder.CreateRet(call);
 }

@@ -1,6 +1,6 @@
-// A module of constants and entry points of one library, on its way to an object file. A table of the ABI goes into it from the C structs of
-// this process as its bytes, field by field (padding stays zero, so that equal tables are equal bytes), with symbols where the fields are
-// pointers. The compiler's own struct layout is thus the only one there is.
+// A module of constants and entry points of one library, on its way to an object file. A table of the ABI goes into it from the C structs
+// of this process as its bytes, field by field (padding stays zero, so that equal tables are equal bytes), with symbols where the fields
+// are pointers. The compiler's own struct layout is thus the only one there is.
 #pragma once
 
 #include <cstdint>
