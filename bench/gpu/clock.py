@@ -10,7 +10,7 @@ class OutOfTime(Exception):
 class Clock:
     def __init__(self, minutes=None, tuning=1.0):
         """`minutes`: None is as long as it takes. `tuning`: which part of what is left when it begins it may take."""
-        self.end = time.time() + 60 * minutes if minutes else None
+        self.end = None if minutes is None else time.time() + 60 * minutes
         self.tuning = tuning
 
     def left(self):

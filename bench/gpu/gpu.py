@@ -1,5 +1,6 @@
-"""What `./dev gpu` does on a machine with a GPU, or on the emulator: conformance, tuning, the benchmark beside its
-peers, and compute-sanitizer, which takes longest. A second call goes on where one was cut off.
+"""What `./dev gpu` does on a machine with a GPU, or on the emulator; a second call goes on where one was cut off.
+
+The parts are conformance, tuning, the benchmark beside its peers, and compute-sanitizer, which takes longest.
 
 What it takes was never measured; estimates, for `--minutes`: tuning has 5 s a problem for samples, and half as much again goes into the gate
 and into contexts; the first group of problems (cases.families) is through in four minutes, all of them in half an hour. A case of the
@@ -123,6 +124,8 @@ def main():
     parser.add_argument("--minutes", type=float, help="end in time, and leave the rest to another run (default: run to the end)")
     parser.add_argument("--look", action="store_true", help="only print the target that this machine's GPU wants a kit for")
     arguments = parser.parse_args()
+    if arguments.minutes is not None and arguments.minutes <= 0:
+        parser.error(f"argument --minutes: expected more than 0, not {arguments.minutes:g}")
     clock = Clock(arguments.minutes, 1.0 if arguments.only else TUNE_SHARE)
     if arguments.look:
         try:

@@ -1,4 +1,6 @@
-"""Makes what `./dev gpu` takes to a machine with a GPU that has no compiler for norms and no network: kit.tar.xz, some MB, with
+"""Makes what `./dev gpu` takes to a machine with a GPU that has no compiler for norms and no network.
+
+That is kit.tar.xz, some MB, with
 
   normforge_library_suite   the conformance suite, a program that needs libc and the driver
   libsuite_MIX.so           a library of every norm in a mix of dtypes, for GPUs and, summing in the same order, for the CPU
@@ -92,6 +94,8 @@ def main():
     parser.add_argument("--wheels", type=pathlib.Path, metavar="DIR", help="directory of wheels of peers, for the Python of the machine with the GPU")
     parser.add_argument("--emulate", action="store_true", help="a small kit, for the emulator")
     arguments = parser.parse_args()
+    if arguments.tune is not None and arguments.tune < 0:
+        parser.error(f"argument --tune: expected 0 or more, not {arguments.tune}")
     normforge, suite = arguments.build / "bin/normforge", arguments.build / "bin/normforge_library_suite"
     packed_calls, began = arguments.build / "lib/libnormforge_packed.so", time.time()
     for program in (normforge, suite, packed_calls):

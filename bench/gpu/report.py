@@ -94,4 +94,7 @@ def summary(output):
                 beside = f"; at or above the best peer on {best} of {raced}" if raced else "; no peer took part"
                 lines.append(f"{norm} {dtype}: {mean:.3f} of the copy speed, the mean of {len(fractions)} shapes, {tuned} of them tuned{beside}")
     skipped = [case for case in found["bench"] if case.get("skipped")]
-    return "\n".join(lines + [f"{len(skipped)} shapes were skipped, for memory"] * bool(skipped))
+    failed = [case for case in found["bench"] if not case["passed"]]
+    lines += [f"{len(skipped)} shapes were skipped, for memory"] if skipped else []
+    lines += [f"{len(failed)} shapes failed"] if failed else []
+    return "\n".join(lines)

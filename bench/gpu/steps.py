@@ -30,18 +30,25 @@ class Output:
         self.hash = hashlib.sha256(packed.read_bytes()).hexdigest()[:16]
         self.kit = self.directory / f"kit-{self.hash}"
         if not self.kit.exists():
-            beside = self.directory / f"unpacked.{os.getpid()}"
-            try:
-                with tarfile.open(packed) as tar:
-                    tar.extractall(beside)
-            except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-                raise SystemExit(f"gpu: {packed} is damaged ({error}); ./dev gpu --prepare makes it anew") from None
+            beside = self.unpack(packed, "./dev gpu --prepare makes it anew")
             (beside / "kit").replace(self.kit)
             shutil.rmtree(beside)
         if (self.directory / FOUND).exists() and not self.path("device").exists():
-            with tarfile.open(self.directory / FOUND) as tar:
-                tar.extractall(self.directory)
+            beside = self.unpack(self.directory / FOUND, "bring it anew from where it was made, or go on without it")
+            shutil.copytree(beside, self.directory, dirs_exist_ok=True)
+            shutil.rmtree(beside)
         self.facts = json.loads((self.kit / "kit.json").read_text())
+
+    def unpack(self, packed, remedy):
+        """The directory, of this process's own, that then has what was packed."""
+        beside = self.directory / f"unpacked.{os.getpid()}"
+        try:
+            with tarfile.open(packed, "r:xz") as tar:
+                tar.extractall(beside)
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise SystemExit(f"gpu: {packed} is damaged ({error}); {remedy}") from None
+        return beside
 
     def libraries(self):
         return ["suite_" + mix for mix in self.facts["mixes"]] + ["bench"]

@@ -1,5 +1,5 @@
-"""The kit's tuning pack (`normforge tune --pack`) as a step: its runner measures the candidates of the benchmark's main problems, and Records
-come home in records.db. It knows by itself what was measured before."""
+"""The kit's tuning pack (`normforge tune --pack`) as a step: its runner measures the candidates of the problems that it has, and Records come
+home in records.db. It knows by itself what was measured before."""
 
 import json
 import re

@@ -137,6 +137,13 @@ class Emulated(Kit):
         none = self.gpu(DEVICES="none")
         self.assertEqual((none.returncode, none.stderr), (1, "gpu: cuInit: the CUDA driver reports error 100, no CUDA-capable device is detected\n"))
         self.assertIn("is for the emulator", run("gpu.py", self.out).stderr)
+        for words, says in ((("--minutes", "0"), "expected more than 0, not 0"), (("--minutes", "soon"), "invalid float value: 'soon'")):
+            self.assertRegex(self.gpu(*words).stderr, f"^gpu: argument --minutes: {says}\n$")
+        asked = subprocess.run([ROOT / "dev", "gpu", "--out", self.out, "--tune", "3"], capture_output=True, text=True)
+        self.assertEqual((asked.returncode, asked.stdout), (1, ""))
+        self.assertIn("gpu: --tune is for a new kit", asked.stderr)
+        (self.out / "found.tar.xz").write_text("nothing")
+        self.assertRegex(self.gpu().stderr, "^gpu: .*/found.tar.xz is damaged .*; bring it anew from where it was made, or go on without it\n$")
         (self.out / "kit.tar.xz").write_bytes(made_kit().read_bytes()[:1000])
         damaged = self.gpu()
         self.assertEqual(damaged.returncode, 1)
@@ -146,6 +153,7 @@ class Emulated(Kit):
         refused = run("prepare.py", self.out, self.out / "kit.tar.xz")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("is not there", refused.stderr)
+        self.assertEqual(run("prepare.py", self.out, self.out / "kit.tar.xz", "--tune", "-1").stderr, "gpu: argument --tune: expected 0 or more, not -1\n")
 
     def test_a_gpu_that_does_not_run_the_kit(self):
         for level, says in (("80", "the kit is for sm_90, this GPU is sm_80; make one by ./dev gpu --prepare --target sm_80"),
