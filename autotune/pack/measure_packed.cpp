@@ -78,7 +78,8 @@ std::vector<Band> choices(const Machine &machine, const PackedProblem &packed, D
   std::vector<Trial> trials = trials_of(packed);
   const Question question = question_of(machine, packed);
   const TrialOptions options{.machine = &machine};
-  if (!Trials(question, find_target(packed.target), trials, options, known).complete())
+  const Trials all(question, find_target(packed.target), trials, options, known);
+  if (!all.complete() || !trials.front().rejected.empty())
     return {};
   return choose(known, question).bands;
 }

@@ -25,7 +25,8 @@ struct PackedResult {
 /// Appends Records to `database` as they come. Throws UserError: see check_runs_on(), and a database that cannot be written.
 PackedResult measure_packed(const Machine &, const PackedProblem &, const std::string &database, const Trials::Tell &tell);
 
-/// What Records choose: a schedule for each band of the problem's range; none where not all of it was measured on such a device.
+/// What Records choose: a schedule for each band of the problem's range; none where not all of it was measured on such a device, or its
+/// default was rejected there, which others are compared with.
 std::vector<Band> choices(const Machine &, const PackedProblem &, Database &known);
 
 } // namespace normforge

@@ -104,6 +104,7 @@ class GpuPack(MadeOnceTest):
         ran = self.runner(FAIL="cuLaunchKernel=719")
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertTrue(all("crash: " in record["rejected"] for record in self.records("pack/records.db")))
+        self.assertEqual(self.chosen(), [])
 
 
 if __name__ == "__main__":
