@@ -34,4 +34,13 @@ std::vector<size_t> finalists(size_t shapes, const std::function<std::vector<siz
   return found;
 }
 
+bool decided(const ShapeResult &shape) {
+  if (shape.noisy)
+    return false;
+  const Standing &best = shape.standings[shape.best]; // of the default: 0
+  return std::ranges::none_of(shape.standings, [&](const Standing &other) {
+    return &other != &best && other.confirmed.pairs && other.confirmed.lo + cold_loss(shape, other) < cost(shape, best) - kGain;
+  });
+}
+
 } // namespace normforge

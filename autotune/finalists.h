@@ -1,5 +1,6 @@
-// Who goes on from a search to its confirmation. A shape is won by little, and on another day by another one, so that several of each shape
-// are measured afresh, at every shape: a schedule that serves many shapes well is worth more than the best of one.
+// Who goes on from a search to its confirmation, and when that may end. A shape is won by little, and on another day by another one, so
+// that several of each shape are measured afresh, at every shape: a schedule that serves many shapes well is worth more than the best of
+// one.
 #pragma once
 
 #include <functional>
@@ -20,5 +21,8 @@ std::vector<size_t> leaders(const ShapeResult &, const std::function<int(const s
 
 /// The first of each shape, then the second of each, without the default: as many as can be confirmed. `leaders_of(shape)` are best first.
 std::vector<size_t> finalists(size_t shapes, const std::function<std::vector<size_t>(size_t shape, size_t count)> &leaders_of);
+
+/// Whether more samples would hardly change which schedule is the best at a shape.
+bool decided(const ShapeResult &);
 
 } // namespace normforge

@@ -266,7 +266,7 @@ private:
         if (now() > (pass ? end : end + 2))
           return pass > 0 || i + 1 == open.size();
       }
-      std::erase_if(open, [&](size_t s) { return decided(shapes[s]); });
+      std::erase_if(open, [&](size_t s) { return decided(compare(known, question, shapes[s])); });
     }
     measure_borders(known, question, stop_at(end), [&](const Problem &shape, size_t left) {
       time(shape, finalists, true, std::max(kLeastSeconds, (end - now()) / double(left)));
@@ -279,17 +279,6 @@ private:
     return std::ranges::all_of(finalists, [&](size_t i) {
       const Standing *standing = result.find(candidates[i].text);
       return standing && standing->confirmed.pairs >= kLeastPairs;
-    });
-  }
-
-  /// Whether more samples would hardly change which schedule is the best at a shape.
-  bool decided(const Problem &shape) const {
-    const ShapeResult result = compare(known, question, shape);
-    if (result.noisy)
-      return false;
-    const Standing &best = result.standings[result.best]; // of the default: 0
-    return std::ranges::none_of(result.standings, [&](const Standing &other) {
-      return &other != &best && other.confirmed.pairs && other.confirmed.lo + cold_loss(result, other) < cost(result, best) - kGain;
     });
   }
 };
