@@ -180,11 +180,11 @@ class Build(Environment):
         self.assertEqual(result.returncode, 0)
         kernels = [kernel for function in self.manifest()["functions"] for kernel in function["kernels"] if kernel["target"] == "sm_90"]
         self.assertEqual([kernel["cubin_bytes"] > 0 for kernel in kernels].count(False), 1)
-        self.assertRegex(result.stderr, "warning: 1 of \d+ kernels for GPUs is PTX alone, which their driver compiles: .*fatal : once")
+        self.assertRegex(result.stderr, r"warning: 1 of \d+ kernels for GPUs is PTX alone, which their driver compiles: .*fatal : once")
         os.rmdir(self.path("count"))
         refused = run(*["other" if word == "cache" else word for word in self.words], "--require", "cubin")
         self.assertEqual(refused.returncode, 1)
-        self.assertRegex(refused.stderr, "no machine code for 1 of \d+ kernels for GPUs: ")
+        self.assertRegex(refused.stderr, r"no machine code for 1 of \d+ kernels for GPUs: ")
 
     def test_an_assembler_that_says_nothing(self):
         self.assembler("exit 3\n")
