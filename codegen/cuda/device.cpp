@@ -119,7 +119,8 @@ void fence_async_proxy(Ir &ir) {
 }
 
 Value opaque(Ir &ir, Value value) {
-  return LLVM::InlineAsmOp::create(ir, value.getType(), value, /*asm_string=*/"", /*constraints=*/"=l,0", /*has_side_effects=*/true,
+  const char *constraints = value.getType().isF32() ? "=f,0" : value.getType().isF64() ? "=d,0" : "=l,0";
+  return LLVM::InlineAsmOp::create(ir, value.getType(), value, /*asm_string=*/"", constraints, /*has_side_effects=*/true,
                                    /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), mlir::ArrayAttr())
       .getRes();
 }

@@ -54,7 +54,7 @@ void copy_bulk(Ir &, Value to, Value from, Value bytes, Value mbarrier);
 /// thread knows to have been done there so far, and no others.
 void fence_async_proxy(Ir &);
 
-/// `value`, of which the optimizer knows nothing from here on, so that it moves nothing that follows from it ahead of this place.
+/// `value`, of which the optimizer knows nothing from here on: what makes it stays before this place, and what follows from it behind.
 Value opaque(Ir &, Value value);
 
 /// Marks `function` as a kernel for blocks of `threads` times `rows` threads, of which a multiprocessor has registers for `blocks`, and

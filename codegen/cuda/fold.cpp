@@ -62,11 +62,13 @@ public:
     if (scratch) {
       leave(values, scratch);
       row.sync(ir);
-      values = take(scratch);
+      values = high ? taken_from_above(scratch, 0, 1) : taken_from_below(scratch, 0, values_of_row());
     }
-    values = narrowed(high ? across_lanes(values) : padded(values, threads.order / threads.vector / std::min(threads.count, kWarp)), 1);
+    values = narrowed(high ? across_lanes(values) : scratch ? values : padded(values, values_of_row()), 1);
     for (size_t i = 0; i < all.size(); ++i) {
       values[i] = ir.first_lane(values[i]);
+      if (scratch) // merged here even where one thread alone uses it: what was loaded would wait in registers
+        values[i] = opaque(ir, values[i]);
       // The row's first thread merged from left to right in each step. In others, sums come to the same, but not squares about a mean, nor
       // which of two zeros is a maximum.
       if ((all[i].reduction != Op::sum || all[i].total >= 0) && threads.count > 1 && (high || !scratch))
@@ -145,25 +147,33 @@ private:
     });
   }
 
-  /// High: each warp for itself, the same lane of all warps. Low: each thread for itself, all warps, whose lanes have folded already.
-  Values take(Value scratch) const {
-    const Handover left = handover_of(threads, high);
-    const mlir::Type type = mlir::getElementTypeOrSelf(lanes.front().getType());
-    std::vector<Values> warps;
-    for (int first = 0; first < left.vectors; first += high ? kWarp : left.vectors) {
-      Values &values = warps.emplace_back();
-      for (size_t i = 0; i < all.size(); ++i)
-        values.push_back(high ? ir.load(ir.vector(left.elements, type), at(scratch, i, ir.add(lane(), ir.i64(first))), element_bytes())
-                              : ir.load(ir.vector(left.vectors, type), at(scratch, i, ir.i64(0)), kAligned));
-    }
-    Values nothing;
+  /// Values that are left of a row from below once warps have folded their lanes, and vectors of them from above.
+  int values_of_row() const { return threads.order / threads.vector / std::min(threads.count, kWarp); }
+
+  /// Each warp for itself, the same lane of every `step`th warp from `first` on. Loads stand next to what merges them, as in the function
+  /// below: a thread never holds more of them than the tree is deep.
+  Values taken_from_above(Value scratch, int first, int step) const {
+    if (step < values_of_row())
+      return combined(taken_from_above(scratch, first, 2 * step), taken_from_above(scratch, first + step, 2 * step));
+    return taken(scratch, ir.add(lane(), ir.i64(first * kWarp)), first * kWarp < handover_of(threads, high).vectors, threads.vector);
+  }
+
+  /// Each thread for itself, `count` neighbouring values from `first` on.
+  Values taken_from_below(Value scratch, int first, int count) const {
+    if (count > int(kAligned / element_bytes()))
+      return combined(taken_from_below(scratch, first, count / 2), taken_from_below(scratch, first + count / 2, count / 2));
+    const int there = std::min(count, handover_of(threads, high).vectors - first);
+    return narrowed(padded(taken(scratch, ir.i64(first), there > 0, std::max(there, 1)), count), 1);
+  }
+
+  /// What threads have left from vector `number` on, or what stands for it where they have left nothing.
+  Values taken(Value scratch, Value number, bool there, int64_t elements) const {
+    const mlir::VectorType type = ir.vector(int(elements), mlir::getElementTypeOrSelf(lanes.front().getType()));
+    Values values;
     for (size_t i = 0; i < all.size(); ++i)
-      nothing.push_back(nest::emit_constant(ir, warps.front()[i].getType(), all[i].start()));
-    warps.resize(high ? size_t(threads.order / threads.vector / kWarp) : 1, nothing);
-    for (; warps.size() > 1; warps.resize(warps.size() / 2))
-      for (size_t i = 0; i < warps.size() / 2; ++i)
-        warps[i] = combined(warps[i], warps[i + warps.size() / 2]);
-    return warps.front();
+      values.push_back(there ? ir.load(type, at(scratch, i, number), high ? element_bytes() : kAligned)
+                             : nest::emit_constant(ir, type, all[i].start()));
+    return values;
   }
 
   Value group_of(Value vector, int group) const {

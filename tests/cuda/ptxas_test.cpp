@@ -22,7 +22,7 @@ constexpr int kWidest = 16;        ///< bytes of an access
 constexpr int kUnaligned = 1;      ///< narrow bytes beside a wide one: each is there once more, for unaligned memory
 constexpr int kUnalignedOrEnd = 3; ///< and a row's end, in both versions, is no more than the rest of it
 constexpr int kFirst = 4;          ///< elements that all threads of a row read: what statistics are shifted by, in both versions
-constexpr int kEach = 5;           ///< variant: as many go to each architecture
+const int kEach = std::getenv("NORMFORGE_LONG") ? 1 : 5; ///< variant: of five, as many go to each architecture
 
 /// `narrow_per_wide`: bytes that may be moved by narrower accesses for each that is moved by the widest.
 void expect_moved_at(int width, const BytesByWidth &moved, int narrow_per_wide, int64_t others) {
@@ -139,6 +139,18 @@ TEST(Ptxas, AssemblesRowsThatThreadsOfAnyNumberShare) {
       const SweepPlan plan = make_sweep_plan(parse_problem(text));
       expect_no_spills(backend_for(gpu).compile(plan, schedule_for(plan, gpu, schedule), gpu, "kernel"), gpu);
     }
+}
+
+/// The last fold of a row, which one thread alone uses, has the sums of all warps in registers only while it merges them.
+TEST(Ptxas, FoldsManyWarpsInFewRegisters) {
+  if (find_ptxas().empty())
+    GTEST_SKIP() << "no ptxas";
+  const Target &gpu = find_target("sm_90");
+  const SweepPlan plan = make_sweep_plan(parse_problem("layer_norm_monitored rows=64 cols=65536 x=f64"));
+  for (const char *schedule : {"threads=512 vector=8", "threads=512 vector=16", "threads=512 vector=8 fold=high", "threads=256 vector=8"}) {
+    SCOPED_TRACE(schedule);
+    expect_no_spills(backend_for(gpu).compile(plan, schedule_for(plan, gpu, schedule), gpu, "kernel"), gpu);
+  }
 }
 
 /// Warps of a kernel that a multiprocessor holds, and could hold, where an assembler gives it so many registers.
