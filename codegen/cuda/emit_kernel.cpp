@@ -81,13 +81,13 @@ void Emitter::promise(const nest::NestStep &step) {
     while (end > first && end < sweeps.size() && !sweeps[end].moments.empty())
       ++end;
   }
-  for (size_t sweep = first; sweep < end; ++sweep)
-    launch.point_bytes += double(moved_bytes(plan, shape, sweeps[sweep], residency.points[sweep]));
   const bool whole = may_be_aligned() && (whole_vectors() || plan.specialized.axes[size_t(shape.vector_axis)].extent.hi >= shape.width);
-  const auto &tensors = plan.program().tensors;
-  for (size_t view = 0; view < views.size(); ++view)
-    if (whole && first < end && moves_vectors(views[view]) && (view >= tensors.size() || tensors[view].role != Tensor::output))
-      launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(views[view])));
+  for (size_t sweep = first; sweep < end; ++sweep) {
+    launch.point_bytes += double(moved_bytes(plan, shape, sweeps[sweep], residency.points[sweep]));
+    for (NodeId id : residency.points[sweep])
+      if (const Node &node = plan.program().node(id); whole && node.op == Op::tensor && moves_vectors(views[size_t(node.symbol)]))
+        launch.access_bytes = std::max(launch.access_bytes, int(alignment_of(views[size_t(node.symbol)])));
+  }
 }
 
 /// An entry of nf_kernel_args is a parameter of its own.

@@ -65,7 +65,7 @@ TEST_P(Split, BlocksThatShareRowsHaveTheBitsOfACpu) {
     const Numerics numerics = parse_schedule(row.numerics + " fma=off", cuda().knobs(), cuda().default_schedule(plan, gpu())).numerics;
     const std::string expected =
         bits_of(exact, x86.compile(plan, default_schedule(x86, plan, cpu, numerics), cpu, "kernel"), extents, inputs, {});
-    for (const std::string split : {"1", "2", "8", "128"})
+    for (const std::string split : {"1", "2", "8", "32", "128"})
       for (const bool known : {false, true}) {
         if (!kLong && (++number % 3 != 0))
           continue;
