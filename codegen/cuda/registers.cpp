@@ -1,6 +1,7 @@
 #include "codegen/cuda/registers.h"
 
 #include <algorithm>
+#include <set>
 
 #include "codegen/nest/reduce_tree.h"
 
@@ -16,14 +17,18 @@ constexpr int kLoops = 12;         ///< and of rows that are not unrolled: where
 constexpr int kNextRow = 12;       ///< of a persistent grid: where the next row is, and what is the same for all
 constexpr int kMoments = 20;       ///< of statistics that merge by chunks: both sides of a merge
 constexpr int kStage = 12;         ///< of rows that are copied ahead: where to, and where from
-constexpr int kOpenAxis = 10;      ///< of a reduced axis or a tile's: an extent and strides
+constexpr int kOpenAxis = 8;       ///< of a reduced axis or a tile's: an extent and strides
+constexpr int kUnrolledAxis = 6;   ///< where a row has several of those: for each unrolled step but the first
 constexpr int kLength = 12;        ///< of rows whose lengths vary
-constexpr int64_t kUnpacked = 8;   ///< elements that have been converted,
-constexpr int kElement = 3;        ///< of each lane that may be past the end of a row: where it is, and whether,
-constexpr int kStore = 8;          ///< of a second output that may end within a block of lanes,
-constexpr int kRoot = 4;           ///< that is divided by: both round correctly,
-constexpr int kByte = 28;          ///< of elements of one byte, which are put together,
-constexpr int kDivision = 4;       ///< that rounds correctly,
+constexpr int64_t kUnpacked = 8;   ///< elements that have been converted
+constexpr int64_t kUnderWay = 32;  ///< what loads have begun at a time, unless one vector of each tensor is more
+constexpr int64_t kAheadOf = 96;   ///< and for each unrolled step where transcendental functions follow, ahead of which all begin
+constexpr int kEnd = 8;            ///< of rows that may end between vectors: where, and whether
+constexpr int kElement = 3;        ///< of each lane where they may end within one
+constexpr int kStore = 8;          ///< of a second output that may end within a block of lanes
+constexpr int kRoot = 4;           ///< that is divided by: both round correctly
+constexpr int kByte = 28;          ///< of elements of one byte, which are put together
+constexpr int kDivision = 4;       ///< that rounds correctly
 constexpr int kTranscendental = 2; ///< for each lane: what passes through polynomials while other tensors' elements wait
 
 /// Whether a row, or the columns, may end within a block of lanes,
@@ -32,6 +37,12 @@ bool has_remainder(const SweepPlan &plan, const nest::NestShape &shape, int bloc
     return false;
   const Extent &extent = plan.specialized.axes[size_t(shape.vector_axis)].extent;
   return !extent.fixed() || extent.lo % block != 0;
+}
+
+/// Whether a node is an element of a tensor that lies along the vector axis.
+bool is_along(const SweepPlan &plan, const nest::NestShape &shape, NodeId id) {
+  const Node &node = plan.program().node(id);
+  return node.op == Op::tensor && shape.vector_axis >= 0 && (node.axes & axis_bit(shape.vector_axis));
 }
 
 /// The part of a row's blocks of lanes that threads have elements of: past its end they have no more groups.
@@ -43,6 +54,66 @@ double reached(const SweepPlan &plan, const nest::NestShape &shape, const Thread
   return double(padded(threads.stride())) / double(padded(shape.width));
 }
 
+/// One sweep of a nest, as a thread does it.
+struct SweepAt {
+  const SweepPlan &plan;
+  const nest::NestShape &shape;
+  size_t number;
+  const std::vector<NodeId> &points;
+  const CudaMapping &mapping;
+  const Threads &threads;
+  int64_t words; ///< of an element
+
+  const Sweep &sweep() const { return shape.nest.sweeps[number]; }
+  int64_t count(auto is) const { return std::ranges::count_if(points, is); }
+  bool has(auto is) const {
+    return count([&](NodeId id) { return is(plan.program().node(id).op); }) > 0;
+  }
+  bool is_transcendental() const {
+    return has([](Op op) { return info(op).transcendental; });
+  }
+  int64_t reads() const {
+    return count([&](NodeId id) { return plan.program().node(id).op == Op::tensor; });
+  }
+
+  /// Values of the row, or rather of each column of a tile, that points read: there is one for each lane.
+  int64_t of_columns() const {
+    std::set<NodeId> values;
+    for (NodeId id : points)
+      for (NodeId operand : plan.program().node(id).operands)
+        if (operand >= 0 && (plan.program().node(operand).axes & axis_bit(shape.vector_axis)) &&
+            std::ranges::find(points, operand) == points.end())
+          values.insert(operand);
+    return int64_t(values.size()) * threads.lanes() * words;
+  }
+
+  /// Elements on their way from memory and to it, and where they lie.
+  int64_t moved() const {
+    const int64_t lanes = threads.lanes(), writes = int64_t(sweep().writes.size());
+    const int64_t vector = moved_bytes(plan, shape, sweep(), points) * mapping.unroll * threads.vector / 4, all = vector * threads.groups;
+    const int64_t loaded = std::min(all, std::max(vector, is_transcendental() ? kAheadOf * mapping.unroll : kUnderWay));
+    if (!has_remainder(plan, shape, shape.width))
+      return loaded;
+    const int64_t more_stores = kStore * std::max<int64_t>(0, writes - 1);
+    if (!has_remainder(plan, shape, shape.inner ? threads.vector : shape.width)) // vectors are there or not
+      return std::max(loaded, lanes * reads() * words + kEnd) + more_stores;
+    const int64_t results = writes > 1 ? writes : 0; // of which one waits until the other is stored
+    const int64_t along = count([&](NodeId id) { return is_along(plan, shape, id); });
+    const int64_t one_by_one = shape.inner ? lanes * ((reads() + results) * words + kElement)
+                                           : mapping.unroll * (lanes * (along * (words + 1) + 2 * writes) + (reads() - along) * words);
+    return std::max(loaded, one_by_one) + more_stores;
+  }
+
+  /// What arithmetic passes through beside them.
+  int64_t arithmetic(bool unrolled) const {
+    const bool bytes = std::ranges::any_of(sweep().writes, [&](const Write &write) {
+      return size_t(write.tensor) < plan.program().tensors.size() && info(*plan.specialized.dtypes[size_t(write.tensor)]).bytes == 1;
+    });
+    return ((reads() > 1 || words > 1) && is_transcendental() ? kTranscendental * threads.lanes() * words : 0) +
+           (has([](Op op) { return op == Op::div; }) ? kDivision : 0) + (bytes && unrolled ? kByte : 0);
+  }
+};
+
 } // namespace
 
 int64_t moved_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Sweep &sweep, const std::vector<NodeId> &points) {
@@ -53,7 +124,7 @@ int64_t moved_bytes(const SweepPlan &plan, const nest::NestShape &shape, const S
   };
   int64_t bytes = 0;
   for (NodeId id : points)
-    if (program.node(id).op == Op::tensor && shape.vector_axis >= 0 && (program.node(id).axes & axis_bit(shape.vector_axis)))
+    if (is_along(plan, shape, id))
       bytes += bytes_of(program.node(id).symbol);
   for (const Write &write : sweep.writes)
     bytes += bytes_of(write.tensor);
@@ -61,53 +132,34 @@ int64_t moved_bytes(const SweepPlan &plan, const nest::NestShape &shape, const S
 }
 
 int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const nest::Residency &residency, const CudaMapping &mapping) {
-  const Program &program = plan.program();
   const Threads threads = threads_of(plan, shape, mapping);
   const int64_t words = info(plan.specialized.compute).bytes / 4;
   const bool kept_in_registers = mapping.keep == Keep::registers && residency.slots > 0;
-  int64_t addresses = kAddresses * (unrolls(shape, residency) ? words : 1) + (mapping.grid == Grid::resident ? kNextRow : 0) +
-                      (mapping.stages > 1 ? kStage : 0) + (kept_in_registers ? 0 : kLoops) + (shape.ragged_reduction ? kLength : 0);
+  int64_t addresses = kAddresses * words + (mapping.grid == Grid::resident ? kNextRow : 0) + (mapping.stages > 1 ? kStage : 0) +
+                      (kept_in_registers ? 0 : kLoops) + (shape.ragged_reduction ? kLength : 0);
+  int64_t open = 0;
   for (int axis = 0; size_t(axis) < plan.specialized.axes.size(); ++axis)
     if (axis == shape.vector_axis || (shape.nest.reduced & axis_bit(axis)))
-      addresses += plan.specialized.axes[size_t(axis)].extent.fixed() ? 0 : kOpenAxis;
-  addresses += std::ranges::any_of(shape.nodes, [&](NodeId id) { return program.node(id).op == Op::sqrt; }) ? kRoot : 0;
+      open += !plan.specialized.axes[size_t(axis)].extent.fixed();
+  addresses += open * kOpenAxis + (shape.inner && open > 1 ? kUnrolledAxis * (mapping.unroll - 1) : 0);
+  addresses += std::ranges::any_of(shape.nodes, [&](NodeId id) { return plan.program().node(id).op == Op::sqrt; }) ? kRoot : 0;
   // What a chunk's sums leave for its squares about their mean stays in registers even on its way to shared memory.
   const bool passes_on = std::ranges::any_of(shape.nest.sweeps, [](const Sweep &sweep) { return !sweep.moments.empty(); });
   const int64_t kept = kept_in_registers || (passes_on && unrolls(shape, residency))
                            ? int64_t(double(residency.row_bytes() / 4 / threads.count) * reached(plan, shape, threads))
                            : 0;
-  const bool remainder = has_remainder(plan, shape, shape.width);
-  const bool by_elements = has_remainder(plan, shape, shape.inner ? threads.vector : shape.width); // each is there or not
   int64_t most = 0;
   for (size_t s = 0; s < shape.nest.sweeps.size(); ++s) {
-    const Sweep &sweep = shape.nest.sweeps[s];
-    const auto &points = residency.points[s];
-    const auto reads = std::ranges::count_if(points, [&](NodeId id) { return program.node(id).op == Op::tensor; });
-    const int64_t loaded = moved_bytes(plan, shape, sweep, points) * mapping.unroll * threads.lanes() / 4;
-    const int64_t one_by_one = shape.inner ? threads.lanes() * (reads * words + kElement)
-                                           : threads.lanes() * mapping.unroll * (reads * (words + 2) + 2 * int64_t(sweep.writes.size()));
-    const int64_t more_stores = kStore * std::max<int64_t>(0, int64_t(sweep.writes.size()) - 1);
-    const int64_t moved = by_elements ? std::max(loaded, one_by_one) + more_stores
-                          : remainder ? loaded + std::min<int64_t>(loaded, kElement * threads.lanes()) + more_stores
-                                      : loaded;
-    const int64_t accumulators = int64_t(nest::accumulators_of(program, shape.nest, s, 1).size()),
-                  sums = accumulators * threads.lanes() * words;
+    const SweepAt sweep{plan, shape, s, residency.points[s], mapping, threads, words};
+    const int64_t sums = int64_t(nest::accumulators_of(plan.program(), shape.nest, s, 1).size()) * threads.lanes() * words;
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();
-    const auto has = [&](auto is) { return std::ranges::any_of(points, [&](NodeId id) { return is(program.node(id).op); }); };
-    const bool bytes = std::ranges::any_of(sweep.writes, [&](const Write &write) {
-      return size_t(write.tensor) < program.tensors.size() && info(*plan.specialized.dtypes[size_t(write.tensor)]).bytes == 1;
-    });
-    const int64_t arithmetic =
-        ((reads > 1 || words > 1) && has([](Op op) { return info(op).transcendental; }) ? kTranscendental * threads.lanes() * words : 0) +
-        (has([](Op op) { return op == Op::div; }) ? kDivision : 0) + (bytes && kept_in_registers ? kByte : 0);
-    most = std::max(most, moved + arithmetic + (merges ? kMoments * words + sums : 0) +
+    most = std::max(most, (shape.inner ? 0 : sweep.of_columns()) + sweep.moved() + sweep.arithmetic(unrolls(shape, residency)) +
+                              (merges ? kMoments * words + sums : 0) +
                               std::max({sums, threads.lanes() * words, kUnpacked})); // at least one value of each lane is unpacked
-    if (kept_in_registers && shape.inner && threads.count > kWarp)                   // the sums of all warps, when they meet
-      most = std::max(most, accumulators * words * threads.groups * threads.count / kWarp);
     if (mapping.split > 1)
       most = std::max(most, nest::tree_slots(size_t(sums), mapping.split) + sums); // the parts' results, until they have merged
   }
-  return int(std::min<int64_t>(1 << 20, addresses + kept * (words + 3) / 4 + most));
+  return int(std::min<int64_t>(1 << 20, addresses + kept + most));
 }
 
 int registers_allowed(const CudaMapping &mapping) {
