@@ -75,6 +75,17 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
       fits |= add_beside(all[i], other);
     return fits;
   };
+  // Beside another value, or `all` others, of the first knob that makes room.
+  const auto add_with_room = [&](const Schedule &schedule, size_t knob, bool all) {
+    const size_t before = found.size();
+    for (size_t other = 0; other < knobs.size() && found.size() == before; ++other)
+      for (int64_t room : knobs[other].values)
+        if (other != knob && room != center.mapping.values[other] && (all || found.size() == before)) {
+          Schedule both = schedule;
+          both.mapping.values[other] = room;
+          add(both);
+        }
+  };
   for (size_t knob = 0; knob < knobs.size(); ++knob) {
     for (int64_t value : knobs[knob].values) {
       Schedule schedule = center;
@@ -83,14 +94,8 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
         continue;
       bool fits = add(schedule);
       fits |= add_beside(schedule, knob);
-      // Else beside another value of the first knob that makes room.
-      for (size_t other = 0; other < knobs.size() && !fits; ++other)
-        for (int64_t room : knobs[other].values)
-          if (other != knob && room != center.mapping.values[other]) {
-            Schedule both = schedule;
-            both.mapping.values[other] = room;
-            fits |= add(both);
-          }
+      if (!fits)
+        add_with_room(schedule, knob, true);
     }
   }
   if (!space.numerics)
@@ -103,7 +108,8 @@ std::vector<Schedule> neighbours(const Space &space, const Schedule &center) {
         schedule.mapping.values[knob] = value;
         if (!serves(space, schedule)) {
           schedule.numerics = numerics;
-          add(schedule);
+          if (!add(schedule))
+            add_with_room(schedule, knob, false);
         }
       }
   }

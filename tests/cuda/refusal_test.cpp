@@ -67,13 +67,13 @@ const Refusal kRefusals[] = {
      "schedule: keep=registers threads=32: a thread has 512 elements of a row, more than the 128 that are unrolled; use more threads or "
      "keep=reread"},
     {"softmax rows=8 cols=4096 x=f64", "threads=32 blocks=1 rows=1 keep=registers", "sm_90",
-     "schedule: keep=registers threads=32 rows=1 blocks=1: a thread wants 600 registers, of which it may have 255; use keep=shared or "
+     "schedule: keep=registers threads=32 rows=1 blocks=1: a thread wants 536 registers, of which it may have 255; use keep=shared or "
      "keep=reread"},
     {"layer_norm rows=8 x=f32", "lanes=1024 chunk=1024 rows=8 threads=64 unroll=2 keep=reread blocks=1", "sm_86",
-     "schedule: keep=reread threads=64 rows=8 blocks=1: a thread wants 178 registers, of which it may have 128; use fewer "
+     "schedule: keep=reread threads=64 rows=8 blocks=1: a thread wants 144 registers, of which it may have 128; use fewer "
      "threads or rows"},
     {"softmax rows=8 cols=4096", "lanes=1024 chunk=1024 threads=4 vector=16 rows=1 unroll=4 keep=reread blocks=1", "sm_90",
-     "schedule: keep=reread threads=4 rows=1 blocks=1: a thread wants 2328 registers, of which it may have 255; use more "
+     "schedule: keep=reread threads=4 rows=1 blocks=1: a thread wants 664 registers, of which it may have 255; use more "
      "threads, a narrower vector or less unroll"},
     {"layer_norm rows=8 cols=768 x=f32", "stages=2", "sm_90",
      "schedule: stages=2: a block of grid=whole has no next row; use grid=resident"},
