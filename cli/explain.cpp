@@ -99,19 +99,9 @@ llvm::json::Value explanation_json(const Answer &answer, const Question &questio
   return all;
 }
 
-/// Parts with other numerics halves have other defaults, which nothing here could be compared with.
-void check_is_one_part(const Problem &problem, const Target &target) {
-  std::vector<std::string> parts;
-  for (const Problem &part : in_bands({problem}, target))
-    parts.push_back("'" + to_text(part) + "'");
-  if (parts.size() > 1)
-    throw UserError("'" + to_text(problem) + "' for " + std::string(target.name) +
-                    ": its parts were tuned each by itself; choose one of: " + joined(parts, ", "));
-}
-
 void explain(const ExplainFlags &flags) {
   const Problem problem = parse_problem(joined(flags.words, " "));
-  check_is_one_part(problem, chosen_target(flags.records.target));
+  check_is_one_part(problem, chosen_target(flags.records.target), "was tuned by itself");
   const Database database = load_database(flags.records.database);
   Question question = stored_question(database, problem, flags.records);
   question.default_schedule = measured_default(database, question);

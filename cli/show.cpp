@@ -5,6 +5,7 @@
 #include "cli/verbs.h"
 #include "codegen/inner_loops.h"
 #include "codegen/package/files.h"
+#include "codegen/package/run_bands.h"
 #include "codegen/resources.h"
 #include "dsl/error.h"
 
@@ -42,8 +43,14 @@ public:
     return to_text(plan, schedule_for(plan, target(), options_.schedule).numerics.algorithm == Numerics::chunked);
   }
 
+  /// A line for each part that a library has kernels of its own for.
   std::string schedule() const {
-    return to_text(schedule_for(make_sweep_plan(problem_), target(), options_.schedule), backend_for(target()).knobs());
+    std::string text;
+    const std::vector<Problem> parts = in_bands({problem_}, target());
+    for (const Problem &part : parts)
+      text += (parts.size() > 1 ? to_text(part) + ": " : "") +
+              to_text(schedule_for(make_sweep_plan(part), target(), options_.schedule), backend_for(target()).knobs()) + "\n";
+    return text;
   }
 
   StageText compiled() const {
@@ -58,6 +65,7 @@ public:
 
 private:
   Kernel compile(StageText *text) const {
+    check_is_one_part(problem_, target(), "has a kernel of its own");
     const SweepPlan plan = make_sweep_plan(problem_);
     const Schedule schedule = schedule_for(plan, target(), options_.schedule);
     return backend_for(target()).compile(plan, schedule, target(), problem_.norm->program.name, text);

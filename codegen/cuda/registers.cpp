@@ -25,6 +25,7 @@ constexpr int64_t kUnderWay = 32;  ///< what loads have begun at a time, unless 
 constexpr int64_t kAheadOf = 96;   ///< and for each unrolled step where transcendental functions follow, ahead of which all begin
 constexpr int kEnd = 8;            ///< of rows that may end between vectors: where, and whether
 constexpr int kElement = 3;        ///< of each lane where they may end within one
+constexpr int kThere = 1;          ///< of each lane of a row whose length varies: whether it is within
 constexpr int kStore = 8;          ///< of a second output that may end within a block of lanes
 constexpr int kRoot = 4;           ///< that is divided by: both round correctly
 constexpr int kByte = 28;          ///< of elements of one byte, which are put together
@@ -75,6 +76,8 @@ struct SweepAt {
   int64_t reads() const {
     return count([&](NodeId id) { return plan.program().node(id).op == Op::tensor; });
   }
+
+  int64_t of_lengths() const { return shape.ragged_reduction ? kThere * threads.lanes() : 0; }
 
   /// Values of the row, or rather of each column of a tile, that points read: there is one for each lane.
   int64_t of_columns() const {
@@ -153,8 +156,8 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     const SweepAt sweep{plan, shape, s, residency.points[s], mapping, threads, words};
     const int64_t sums = int64_t(nest::accumulators_of(plan.program(), shape.nest, s, 1).size()) * threads.lanes() * words;
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();
-    most = std::max(most, (shape.inner ? 0 : sweep.of_columns()) + sweep.moved() + sweep.arithmetic(unrolls(shape, residency)) +
-                              (merges ? kMoments * words + sums : 0) +
+    most = std::max(most, (shape.inner ? sweep.of_lengths() : sweep.of_columns()) + sweep.moved() +
+                              sweep.arithmetic(unrolls(shape, residency)) + (merges ? kMoments * words + sums : 0) +
                               std::max({sums, threads.lanes() * words, kUnpacked})); // at least one value of each lane is unpacked
     if (mapping.split > 1)
       most = std::max(most, nest::tree_slots(size_t(sums), mapping.split) + sums); // the parts' results, until they have merged
