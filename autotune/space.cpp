@@ -8,7 +8,6 @@
 namespace normforge {
 namespace {
 
-constexpr int kMostLanes = 8192; ///< that a schedule may say
 constexpr int64_t kChunks[] = {256, 512, 1024};
 
 /// Numerics halves that differ from `center` in one choice. (`fold` costs the same either way.)

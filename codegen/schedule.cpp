@@ -16,7 +16,7 @@ constexpr std::string_view kOffOn[] = {"off", "on"};
 constexpr std::string_view kFold[] = {"low", "high"};
 
 /// The numerics half as a table like a backend's, so that both halves are read and written by the same code.
-constexpr int64_t kLanes[] = {32, 1, 2, 4, 8, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
+constexpr int64_t kLanes[] = {32, 1, 2, 4, 8, 16, 64, 128, 256, 512, 1024, 2048, 4096, kMostLanes};
 constexpr int64_t kChunk[] = {1024, 32, 64, 128, 256, 512, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144};
 constexpr int64_t kBoth[] = {0, 1};
 constexpr Knob kNumerics[] = {

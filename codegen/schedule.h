@@ -15,6 +15,8 @@
 
 namespace normforge {
 
+constexpr int kMostLanes = 8192; ///< that a schedule may say
+
 /// Fixes every bit (design: "order"). The reduction tree, for one kept index: element j of a contiguous run of reduced elements adds into
 /// lane j mod `lanes`, in increasing j. A chunk is `chunk` elements of a run or, where runs are shorter than that, max(1, chunk / run)
 /// whole runs. Chunks merge lane by lane in a binary counter (chunk i merges with its left neighbour as often as i + 1 is even; what is

@@ -161,7 +161,7 @@ Numerics default_numerics(const SweepPlan &plan) {
   }
   if (const int64_t run = longest_run(plan)) {
     const auto with_lanes = [&](int64_t lanes) {
-      numerics.lanes = int(std::min({lanes, power_of_two(run), kMostLanes}));
+      numerics.lanes = int(std::min({lanes, power_of_two(run), int64_t(kMostLanes)}));
       numerics.chunk = std::min(kLongestChunk, kChunkElements * numerics.lanes);
     };
     int vector = widest_vector(plan);

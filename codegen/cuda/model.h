@@ -6,8 +6,6 @@
 
 namespace normforge::cuda {
 
-constexpr int64_t kMostLanes = 8192; ///< that a schedule may say
-
 /// Backend::run_bands().
 std::span<const Extent> run_bands();
 

@@ -6,7 +6,6 @@
 
 #include "llvm/Support/FormatVariadic.h"
 
-#include "codegen/cuda/model.h"
 #include "codegen/cuda/threads.h"
 
 namespace normforge::cuda {
@@ -34,7 +33,7 @@ std::optional<std::string> unfit_odd_threads(const SweepPlan &plan, const Numeri
   if (shares_lanes(plan, numerics, narrower))
     remedies += llvm::formatv(", or vector={0}", narrower.vector);
   Numerics more = numerics;
-  more.lanes = int(std::min(kMostLanes, int64_t(std::bit_ceil(uint64_t(std::min(run, kMostLanes))))));
+  more.lanes = int(std::bit_ceil(uint64_t(std::min<int64_t>(run, kMostLanes))));
   if (more.lanes > numerics.lanes && shares_lanes(plan, more, mapping))
     remedies += llvm::formatv(", or lanes={0}", more.lanes);
   const std::string reason = run > shape.lanes

@@ -20,7 +20,7 @@ using namespace nest;
 
 namespace {
 
-constexpr int kMostLanes = 128;         ///< that its registers hold
+constexpr int kHeldLanes = 128;         ///< in registers
 constexpr int64_t kLongestChunk = 1024; ///< of one accumulator: what the promised accuracy allows
 
 /// Row buffers need fixed extents, and room: on the stack, or in registers.
@@ -56,9 +56,9 @@ std::optional<std::string> X86Backend::inapplicable(const SweepPlan &plan, const
     return llvm::formatv("schedule: fma=on: {0} has no fused multiply-add; use fma=off", target.name).str();
   if (numerics.chunk % numerics.lanes != 0)
     return llvm::formatv("schedule: chunk={0}: not a multiple of lanes={1}", numerics.chunk, numerics.lanes).str();
-  if (numerics.lanes > kMostLanes || numerics.chunk > kLongestChunk)
+  if (numerics.lanes > kHeldLanes || numerics.chunk > kLongestChunk)
     return llvm::formatv("schedule: lanes={0} chunk={1}: too many for a CPU; use at most lanes={2} chunk={3}", numerics.lanes,
-                         numerics.chunk, kMostLanes, kLongestChunk)
+                         numerics.chunk, kHeldLanes, kLongestChunk)
         .str();
   if (mapping.vector > target.vector_bits)
     return llvm::formatv("schedule: vector={0}: {1} has registers of {2} bits", mapping.vector, target.name, target.vector_bits).str();
