@@ -77,10 +77,11 @@ struct SweepAt {
     return count([&](NodeId id) { return plan.program().node(id).op == Op::tensor; });
   }
 
-  int64_t of_lengths() const { return shape.ragged_reduction ? kThere * threads.lanes() : 0; }
-
-  /// Values of the row, or rather of each column of a tile, that points read: there is one for each lane.
-  int64_t of_columns() const {
+  /// What there is of each lane beside elements: whether it is within a row whose length varies or, where lanes are columns of a tile, the
+  /// values of the column that points read.
+  int64_t of_lanes() const {
+    if (shape.inner)
+      return shape.ragged_reduction ? kThere * threads.lanes() : 0;
     std::set<NodeId> values;
     for (NodeId id : points)
       for (NodeId operand : plan.program().node(id).operands)
@@ -156,8 +157,8 @@ int registers_wanted(const SweepPlan &plan, const nest::NestShape &shape, const 
     const SweepAt sweep{plan, shape, s, residency.points[s], mapping, threads, words};
     const int64_t sums = int64_t(nest::accumulators_of(plan.program(), shape.nest, s, 1).size()) * threads.lanes() * words;
     const bool merges = s + 1 < shape.nest.sweeps.size() && !shape.nest.sweeps[s + 1].moments.empty();
-    most = std::max(most, (shape.inner ? sweep.of_lengths() : sweep.of_columns()) + sweep.moved() +
-                              sweep.arithmetic(unrolls(shape, residency)) + (merges ? kMoments * words + sums : 0) +
+    most = std::max(most, sweep.of_lanes() + sweep.moved() + sweep.arithmetic(unrolls(shape, residency)) +
+                              (merges ? kMoments * words + sums : 0) +
                               std::max({sums, threads.lanes() * words, kUnpacked})); // at least one value of each lane is unpacked
     if (mapping.split > 1)
       most = std::max(most, nest::tree_slots(size_t(sums), mapping.split) + sums); // the parts' results, until they have merged
