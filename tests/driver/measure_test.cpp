@@ -86,6 +86,19 @@ TEST_F(MeasuredOnGpu, AnIllegalAddressEndsItsCandidateAlone) {
   }
 }
 
+/// How many blocks of a cluster a GPU holds at once, its launch alone tells.
+TEST_F(MeasuredOnGpu, AClusterThatTheDeviceCannotHoldIsRecorded) {
+  const PackedProblem made = packed("layer_norm rows=4 cols=512", {"cluster=2 rows=1 blocks=1 threads=32 vector=4", "rows=1 blocks=1"});
+  ::setenv("NORMFORGE_STAND_IN_CLUSTER", "1", 1);
+  const std::vector<std::string> found = measured(made);
+  ::unsetenv("NORMFORGE_STAND_IN_CLUSTER");
+  EXPECT_EQ(found[0], "timed");
+  EXPECT_NE(found[1].find("error 912"), std::string::npos) << found[1];
+  EXPECT_EQ(found[2], "timed");
+  std::filesystem::remove(database);
+  EXPECT_EQ(measured(made), std::vector<std::string>(3, "timed"));
+}
+
 TEST_F(MeasuredOnGpu, WrongResultsAreRejected) {
   PackedProblem made = packed("add_rms_norm rows=4 cols=33", {"rows=2 blocks=1"});
   swap_parameters(made.candidates[1], tensor_offset(0), tensor_offset(2)); // x and gamma

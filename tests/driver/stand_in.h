@@ -6,6 +6,7 @@
 //   NORMFORGE_STAND_IN_DEVICES   compute capabilities, such as 90,80; default 90; "none"
 //   NORMFORGE_STAND_IN_VERSION   of CUDA, such as 12020; default 13000
 //   NORMFORGE_STAND_IN_SHARED    bytes of shared memory that a block may have; default 232448
+//   NORMFORGE_STAND_IN_CLUSTER   blocks of a cluster that the device holds at once; default 16
 //   NORMFORGE_STAND_IN_FAIL      an entry point and the result that it gives, such as cuInit=100
 //   NORMFORGE_STAND_IN_KERNELS   a file of kernels that it may be asked to load, a line each: target, problem, schedule, between tabs, and
 //                                where it is known the hash of its PTX, so that none is compiled but what is asked for. The emulator runs

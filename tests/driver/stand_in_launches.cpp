@@ -1,6 +1,7 @@
 // Modules, functions and launches of the stand-in driver: the emulator runs them.
 #include "tests/driver/stand_in_state.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "codegen/emulator.h"
@@ -93,7 +94,7 @@ CUresult cuLaunchKernel(CUhandle handle, unsigned grid_x, unsigned grid_y, unsig
   if (int(block_x) != shape.threads || int(block_y) != shape.rows || block_z != 1 || grid_x == 0 || grid_y != 1 || grid_z != 1 || extra ||
       shared_bytes != shape.shared_bytes || shape.shared_bytes > function->shared_bytes)
     return kInvalidValue;
-  if (shape.cluster > function->cluster)
+  if (shape.cluster > std::min(function->cluster, std::stoi(setting("CLUSTER", "16"))))
     return kInvalidCluster;
   Enqueued launch{.function = function, .args = {}};
   std::memcpy(&launch.begin, parameters[0], sizeof launch.begin);
