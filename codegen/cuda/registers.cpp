@@ -46,6 +46,23 @@ bool is_along(const SweepPlan &plan, const nest::NestShape &shape, NodeId id) {
   return node.op == Op::tensor && shape.vector_axis >= 0 && (node.axes & axis_bit(shape.vector_axis));
 }
 
+/// The tensors that a sweep reads or writes for each point.
+std::vector<int> moved_tensors(const SweepPlan &plan, const nest::NestShape &shape, const Sweep &sweep, const std::vector<NodeId> &points) {
+  std::vector<int> tensors;
+  for (NodeId id : points)
+    if (is_along(plan, shape, id))
+      tensors.push_back(plan.program().node(id).symbol);
+  for (const Write &write : sweep.writes)
+    tensors.push_back(write.tensor);
+  return tensors;
+}
+
+/// Of an element, or of a value that goes from one kernel to the next.
+int bytes_of(const SweepPlan &plan, int tensor) {
+  return size_t(tensor) < plan.program().tensors.size() ? info(*plan.specialized.dtypes[size_t(tensor)]).bytes
+                                                        : info(plan.specialized.compute).bytes;
+}
+
 /// The part of a row's blocks of lanes that threads have elements of: past its end they have no more groups.
 double reached(const SweepPlan &plan, const nest::NestShape &shape, const Threads &threads) {
   const Extent extent = shape.vector_axis < 0 ? Extent{1, 1} : plan.specialized.axes[size_t(shape.vector_axis)].extent;
@@ -91,28 +108,36 @@ struct SweepAt {
     return int64_t(values.size()) * threads.lanes() * words;
   }
 
+  /// Of one access to each tensor, in each unrolled step. Narrow ones have a register each.
+  int64_t accesses() const {
+    int64_t registers = 0;
+    for (int tensor : moved_tensors(plan, shape, sweep(), points))
+      registers += (threads.vector * bytes_of(plan, tensor) + 3) / 4;
+    return registers * mapping.unroll;
+  }
+
   /// Elements on their way from memory and to it, and where they lie.
   int64_t moved() const {
-    const int64_t lanes = threads.lanes(), writes = int64_t(sweep().writes.size());
-    const int64_t vector = moved_bytes(plan, shape, sweep(), points) * mapping.unroll * threads.vector / 4, all = vector * threads.groups;
-    const int64_t loaded = std::min(all, std::max(vector, is_transcendental() ? kAheadOf * mapping.unroll : kUnderWay));
+    const int64_t lanes = threads.lanes(), writes = int64_t(sweep().writes.size()), all = accesses() * threads.groups;
+    const int64_t loaded = std::min(all, std::max(accesses(), is_transcendental() ? kAheadOf * mapping.unroll : kUnderWay));
     if (!has_remainder(plan, shape, shape.width))
       return loaded;
     const int64_t more_stores = kStore * std::max<int64_t>(0, writes - 1);
     if (!has_remainder(plan, shape, shape.inner ? threads.vector : shape.width)) // vectors are there or not
       return std::max(loaded, lanes * reads() * words + kEnd) + more_stores;
-    const int64_t results = writes > 1 ? writes : 0; // of which one waits until the other is stored
     const int64_t along = count([&](NodeId id) { return is_along(plan, shape, id); });
-    const int64_t one_by_one = shape.inner ? lanes * ((reads() + results) * words + kElement)
-                                           : mapping.unroll * (lanes * (along * (words + 1) + 2 * writes) + (reads() - along) * words);
-    return std::max(loaded, one_by_one) + more_stores;
+    if (!shape.inner) {
+      const int where = plan.specialized.axes[size_t(shape.vector_axis)].extent.fixed() ? 1 : 2;
+      return std::max(loaded, mapping.unroll * (lanes * (along * (words + where) + writes * (where + 1)) + (reads() - along) * words)) +
+             more_stores;
+    }
+    const int64_t results = writes > 1 ? writes : 0; // one waits until the other is stored, and loads do not begin behind that
+    return std::max(results ? all : loaded, lanes * ((reads() + results) * words + kElement)) + more_stores;
   }
 
   /// What arithmetic passes through beside them.
   int64_t arithmetic(bool unrolled) const {
-    const bool bytes = std::ranges::any_of(sweep().writes, [&](const Write &write) {
-      return size_t(write.tensor) < plan.program().tensors.size() && info(*plan.specialized.dtypes[size_t(write.tensor)]).bytes == 1;
-    });
+    const bool bytes = std::ranges::any_of(sweep().writes, [&](const Write &write) { return bytes_of(plan, write.tensor) == 1; });
     return ((reads() > 1 || words > 1) && is_transcendental() ? kTranscendental * threads.lanes() * words : 0) +
            (has([](Op op) { return op == Op::div; }) ? kDivision : 0) + (bytes && unrolled ? kByte : 0);
   }
@@ -121,17 +146,9 @@ struct SweepAt {
 } // namespace
 
 int64_t moved_bytes(const SweepPlan &plan, const nest::NestShape &shape, const Sweep &sweep, const std::vector<NodeId> &points) {
-  const Program &program = plan.program();
-  const auto bytes_of = [&](int tensor) -> int64_t {
-    return size_t(tensor) < program.tensors.size() ? info(*plan.specialized.dtypes[size_t(tensor)]).bytes
-                                                   : info(plan.specialized.compute).bytes;
-  };
   int64_t bytes = 0;
-  for (NodeId id : points)
-    if (is_along(plan, shape, id))
-      bytes += bytes_of(program.node(id).symbol);
-  for (const Write &write : sweep.writes)
-    bytes += bytes_of(write.tensor);
+  for (int tensor : moved_tensors(plan, shape, sweep, points))
+    bytes += bytes_of(plan, tensor);
   return bytes;
 }
 
