@@ -85,6 +85,7 @@ void same_bits_over_every_threshold(const Lockfile &lockfile, const Problem &pro
       }
       fewer = std::move(one.data);
     }
+    EXPECT_FALSE(schedules.empty());
     met = std::max(met, schedules.size());
     std::printf("%s for %s: %zu schedules\n", to_text(problem).c_str(), std::string(target->name).c_str(), schedules.size());
   }

@@ -55,9 +55,10 @@ TEST(Space, AChangeThatNeedsAnotherTakesItAlong) {
 TEST(Space, EachValueOfEachKnobIsAStepAwaySomewhere) {
   const Target &gpu = find_target("sm_90");
   std::set<std::pair<size_t, int64_t>> reached;
-  for (const char *text : {"rms_norm rows=8192 cols=4096 x=bf16 gamma=bf16 outputs=y", "softmax rows=64 cols=262144",
-                           "layer_norm rows=8192 cols=256 x=f32", "softmax rows=65536 cols=4", "rms_norm_quant rows=64 cols=100",
-                           "layer_norm x=bf16", "l1_normalize rows=4096 cols=768 order=cols,rows"}) {
+  for (const char *text :
+       {"rms_norm rows=8192 cols=4096 x=bf16 gamma=bf16 outputs=y", "softmax rows=64 cols=262144", "layer_norm rows=8192 cols=256 x=f32",
+        "softmax rows=65536 cols=4", "rms_norm_quant rows=64 cols=100", "layer_norm x=bf16",
+        "layer_norm rows=4096 cols=768 order=cols,rows", "l1_normalize rows=4096 cols=768 order=cols,rows"}) {
     const Place place(text, false, gpu);
     for (const Schedule &schedule : neighbours(place.space, place.space.start))
       for (size_t knob = 0; knob < schedule.mapping.values.size(); ++knob)

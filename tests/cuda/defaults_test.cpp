@@ -21,7 +21,7 @@ const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 constexpr int kAtLeast = 64;  ///< registers that each thread of a default has: what it wants below that makes no difference
 constexpr int kShort = 32;    ///< the estimate may fall short of ptxas's choice by so many, and by more where those are enough as well,
 constexpr int kExcess = 64;   ///< and exceed it by so many
-constexpr int kMeanError = 8; ///< either way, on average; a double has two, so that each limit is twice that
+constexpr int kMeanError = 8; ///< either way, on average, for each word of an element
 
 const Target &gpu() { return find_target("sm_90"); }
 
@@ -97,9 +97,9 @@ TEST(Defaults, KeepWhatTheModelPromises) {
     const int words = info(plan.specialized.compute).bytes / 4;
     const int wanted = std::max(kAtLeast, registers_wanted(plan, schedule));
     const int64_t taken = std::max<int64_t>(kAtLeast, registers_and_spills(kernel, "").first);
-    if (taken - wanted > kShort * words)
+    if (taken - wanted > kShort)
       EXPECT_EQ(registers_and_spills(kernel, ".maxnreg " + std::to_string(wanted)).second, 0) << wanted << " for " << taken;
-    EXPECT_LE(wanted - taken, kExcess * words);
+    EXPECT_LE(wanted - taken, kExcess);
     auto &[error, count] = errors[words];
     error += double(std::abs(wanted - taken));
     ++count;
