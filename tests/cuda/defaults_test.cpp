@@ -19,8 +19,8 @@ namespace {
 const bool kLong = std::getenv("NORMFORGE_LONG") != nullptr;
 
 constexpr int kAtLeast = 64;  ///< registers that each thread of a default has: what it wants below that makes no difference
-constexpr int kShort = 32;    ///< the estimate may fall short of ptxas's choice by so many, and by more where those are enough as well,
-constexpr int kExcess = 64;   ///< and exceed it by so many
+constexpr int kShort = 32;    ///< for each word of an element: what the estimate may fall short by, or by more where it is enough as well
+constexpr int kExcess = 64;   ///< what it may exceed ptxas's choice by
 constexpr int kMeanError = 8; ///< either way, on average, for each word of an element
 
 const Target &gpu() { return find_target("sm_90"); }
